@@ -1,0 +1,1 @@
+"""The tests, as a package, so that `tests.servers` has one name everywhere."""
