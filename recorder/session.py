@@ -1,0 +1,397 @@
+"""A recording: from `start` to `stop`, one cassette.
+
+Law: this module wires taps, captures and journal together and decides nothing about HTTP. It never stands in the program's
+way: its own trouble ends the recording, is told once on stderr, and leaves a readable cassette (unless `on_error="raise"`).
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import orjson
+
+from recorder.errors import CassetteWriteError, RecorderError, RecordingStateError
+from recorder.journal.append import Journal
+from recorder.options import BODY_LIMIT, Options
+from recorder.system import SYSTEM, Clock, resident_bytes
+from recorder.taps.exchange import Entry, Exchange
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from recorder.options import Durability, Mode, OnError
+
+__all__ = ["Recording", "join", "record", "start"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Recording:
+    """A recording that is running, or has stopped. Made by `start`, `record` or `join`.
+
+    `path`: the cassette. `seen`: requests that began. `interactions`: those written. `errors`: those of them in which the client saw a
+    failure. `lost`: those not written, by reason; after `stop`, seen = interactions + losses. `bytes`: written by this process.
+    `failure`: why recording stopped early, or None.
+
+    Memory: what the requests under way hold (see `capture`), and nothing of those that are done.
+    """
+
+    def __init__(self, journal: Journal, path: Path, options: Options, clock: Clock, *, joined: bool) -> None:
+        """Take an open journal. Use `start`, `record` or `join` instead."""
+        self.path = path
+        self.options = options
+        self.clock = clock
+        self.seen = 0
+        self.interactions = 0
+        self.errors = 0
+        self.lost: dict[str, int] = {}
+        self.failure: RecorderError | None = None
+        self.pid = SYSTEM.getpid()
+        self.stopped = False
+        self._journal = journal
+        self._joined = joined
+        self._introduced = False
+        self._told = False
+        self._open: dict[str, tuple[Entry, Exchange]] = {}
+
+    # What the program uses.
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of whole records that this process has appended."""
+        return self._journal.written
+
+    @property
+    def process(self) -> str:
+        """The token that this process's lines carry."""
+        return self._journal.process
+
+    def stop(self) -> None:
+        """End the recording: write what is under way as it stands, the end line, and close. Calling it again does nothing.
+
+        The methods of the clients are what they were, unless another recording goes on; connections and responses go on
+        working. Raises CassetteWriteError when an overwriting recording cannot replace the old cassette.
+        """
+        if self.stopped:
+            return
+        self._check_process()
+        self.stopped = True
+        atexit.unregister(self._stop_at_exit)
+        from recorder.taps import seams  # noqa: PLC0415 -- the taps load what they tap; a finished import is all this costs
+
+        seams.detach(self)
+        for entry, exchange in list(self._open.values()):
+            exchange.drop(entry)
+            exchange.write(entry, "stopped")
+        if self._introduced or not self._joined:
+            if self.options.diagnose is not None:
+                self._write_diagnosis()
+            self._journal.end(self.counts())
+        self._take_failure()
+        self._journal.close()
+
+    def counts(self) -> dict[str, Any]:
+        """Give the counts of this process as the end line has them."""
+        return {
+            "seen": self.seen,
+            "interactions": self.interactions,
+            "errors": self.errors,
+            "lost": self.lost,
+            "bytes": self._journal.written,
+        }
+
+    def __enter__(self) -> Recording:
+        """Give itself: `with recorder.start(...) as recording:` stops at the end of the block."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Stop."""
+        self.stop()
+
+    def __repr__(self) -> str:
+        """Tell the state in one line."""
+        state = "stopped" if self.stopped else "failed" if self.failure else "running"
+        return f"<Recording {str(self.path)!r} {state}, {self.interactions} of {self.seen} interactions>"
+
+    # What the taps use.
+
+    def begin(self, exchange: Exchange) -> Entry | None:
+        """Give a request its number. None when the recording is over: the request is then counted as lost."""
+        self._check_process()
+        self.seen += 1
+        seq = self.seen
+        if self.failure is not None:
+            self._count_loss("recording stopped early")
+            return None
+        entry = Entry(self, seq, f"{self._journal.process}-{seq}")
+        self._open[entry.id] = (entry, exchange)
+        return entry
+
+    def write_interaction(self, entry: Entry, exchange: Exchange, incomplete: str | None) -> None:
+        """Write the line of an interaction that has ended. Raises CassetteWriteError only when `on_error` is "raise"."""
+        if entry.pid != SYSTEM.getpid() or self._open.pop(entry.id, None) is None:
+            return  # begun in the parent of this process, which writes it; or written by stop
+        if not self._introduced:
+            self._introduce()
+        line = orjson.dumps(exchange.describe(entry, incomplete), option=orjson.OPT_APPEND_NEWLINE)
+        # Counted first: an exception that a signal handler throws behind the write must not make a written interaction uncounted.
+        self.interactions += 1
+        failed = exchange.failure is not None
+        self.errors += failed
+        if not self._journal.append(line):
+            self.interactions -= 1
+            self.errors -= failed
+            self._count_loss("the cassette could not be written")
+            self._take_failure()
+        elif self.options.diagnose is not None and self.interactions % self.options.diagnose == 0:
+            self._write_diagnosis()
+
+    def write_piece(self, entry: Entry, line: dict[str, Any]) -> None:
+        """Write a body line. Raises CassetteWriteError only when `on_error` is "raise"."""
+        if entry.pid != SYSTEM.getpid() or self.failure is not None:
+            return
+        if not self._introduced:
+            self._introduce()
+        if not self._journal.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)):
+            self._take_failure()
+
+    def lose(self, entry: Entry, error: BaseException) -> None:
+        """Count an interaction that the recorder itself failed on; say so once. Raises only when `on_error` is "raise"."""
+        self._open.pop(entry.id, None)
+        if isinstance(error, CassetteWriteError):
+            raise error
+        self._count_own_bug(error)
+
+    def fail_to_begin(self, error: Exception) -> None:
+        """Count a request that the recorder failed on before it had a number."""
+        self.seen += 1
+        self._count_own_bug(error)
+
+    def resident_bytes(self) -> int | None:
+        """Resident memory of this process now, in bytes; None where that is not known."""
+        return resident_bytes()
+
+    # Its own trouble.
+
+    def miss(self, module: str, error: Exception) -> None:
+        """Take note that a client library, imported just now, could not be tapped: its requests pass unseen. Told once."""
+        self.lost.setdefault(f"{module} could not be tapped", 0)
+        self._tell(f"{module} could not be tapped ({type(error).__name__}); its requests are not recorded")
+
+    def _count_own_bug(self, error: BaseException) -> None:
+        self._count_loss(f"recorder error: {type(error).__name__}")
+        self._tell(f"one or more interactions could not be recorded: {type(error).__name__} in the recorder; please report it")
+        if self.options.on_error == "raise":
+            raise CassetteWriteError(f"{self.path}: an interaction could not be recorded ({type(error).__name__})") from error
+
+    def _take_failure(self) -> None:
+        failure = self._journal.failure
+        if failure is None or self.failure is not None:
+            return
+        self.failure = failure
+        self._tell(str(failure))
+        if self.options.on_error == "raise" and not self.stopped:
+            raise failure
+
+    def _tell(self, message: str) -> None:
+        if self._told:
+            return
+        self._told = True
+        with suppress(Exception):  # the program may have closed or replaced its stderr: then there is nobody to tell
+            sys.stderr.write(f"recorder: {message}\n")
+
+    def _count_loss(self, reason: str) -> None:
+        self.lost[reason] = self.lost.get(reason, 0) + 1
+
+    def _introduce(self) -> None:
+        """Write the process line, ahead of the first interaction of this process."""
+        self._introduced = True
+        line = {
+            "type": "process",
+            "process": self._journal.process,
+            "run": self._journal.run,
+            "pid": self.pid,
+            "ppid": _parent(),
+            "started_at": self.clock.stamp(self.clock.now()),
+            "program": _program(),
+            "python": ".".join(map(str, sys.version_info[:3])),
+        }
+        self._journal.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+        if self.options.diagnose is not None:
+            self._write_diagnosis()
+
+    def _write_diagnosis(self) -> None:
+        from recorder import diagnosis  # noqa: PLC0415 -- only a recording with `diagnose` pays for it
+
+        line = {
+            "type": "diagnosis",
+            "process": self._journal.process,
+            "at": self.clock.stamp(self.clock.now()),
+            "interactions": self.interactions,
+            **diagnosis.sample(self.interactions),
+        }
+        self._journal.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+    def _check_process(self) -> None:
+        """Notice a fork. The child counts from zero, under a token of its own; what was under way belongs to the parent."""
+        pid = SYSTEM.getpid()
+        if pid == self.pid:
+            return
+        self.pid = pid
+        self.seen = self.interactions = self.errors = 0
+        self.lost = {}
+        self._open = {}
+        self._introduced = False
+        self._joined = True
+        self._journal.after_fork()
+
+    def _stop_at_exit(self) -> None:
+        try:
+            self.stop()
+        except RecorderError as error:
+            self._told = False
+            self._tell(str(error))
+
+
+def start(
+    path: str | os.PathLike[str],
+    *,
+    mode: Mode = "new",
+    body_limit: int = BODY_LIMIT,
+    durability: Durability = "interval",
+    on_error: OnError = "stop",
+    share_pools: bool = False,
+    diagnose: int | None = None,
+) -> Recording:
+    """Begin to record every HTTP request of this process, and of its forks, into the cassette at `path`.
+
+    `mode`: "new" refuses a file that exists, "append" adds to it, "overwrite" replaces it when the recording is stopped. The other
+    arguments are those of `Options`. Ends with `Recording.stop`, or at the process's exit.
+    Raises CassetteExistsError, CassetteWriteError, RecordingStateError, UsageError; nothing is recorded then.
+
+    >>> recording = start("cassette.jsonl")  # doctest: +SKIP
+    >>> recording.stop()  # doctest: +SKIP
+    """
+    options = Options(
+        body_limit=body_limit, durability=durability, on_error=on_error, share_pools=share_pools, diagnose=diagnose
+    )
+    from recorder.taps import seams  # noqa: PLC0415 -- a program that only imports the recorder loads no tap
+
+    target = Path(path).absolute()
+    for active in seams.recordings():
+        if active.path == target:
+            raise RecordingStateError(f"{target} is being recorded already; stop that recording first, or choose another path")
+    clock = Clock()
+    journal = Journal.create(target, mode=mode, durability=durability, body_limit=body_limit, clock=clock)
+    recording = Recording(journal, target, options, clock, joined=False)
+    return _begin(recording, journal)
+
+
+def join(path: str | os.PathLike[str], *, run: str, options: Options) -> Recording:
+    """Take part in a run that a parent process began with `ctools record`: append to its cassette. Writes nothing until a request is made.
+
+    Raises CassetteNotFoundError, CassetteWriteError.
+    """
+    clock = Clock()
+    journal = Journal.join(path, run=run, durability=options.durability, clock=clock)
+    return _begin(Recording(journal, journal.path, options, clock, joined=True), journal)
+
+
+def _begin(recording: Recording, journal: Journal) -> Recording:
+    from recorder.taps import seams  # noqa: PLC0415 -- see start
+
+    try:
+        seams.attach(recording)
+    except BaseException:
+        journal.discard() if not recording._joined else journal.close()  # noqa: SLF001 -- the same module
+        raise
+    atexit.register(recording._stop_at_exit)  # noqa: SLF001 -- the same module
+    return recording
+
+
+class record:  # noqa: N801 -- used as a function: `with record(path):`, `@record(path)`
+    """Record within a `with` block, or in each call of a function that it decorates (coroutine functions too).
+
+    Takes the arguments of `start`, and raises what it raises.
+
+    >>> with record("cassette.jsonl") as recording:  # doctest: +SKIP
+    ...     requests.get("https://example.org/")
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        mode: Mode = "new",
+        body_limit: int = BODY_LIMIT,
+        durability: Durability = "interval",
+        on_error: OnError = "stop",
+        share_pools: bool = False,
+        diagnose: int | None = None,
+    ) -> None:
+        self._start = functools.partial(
+            start,
+            path,
+            mode=mode,
+            body_limit=body_limit,
+            durability=durability,
+            on_error=on_error,
+            share_pools=share_pools,
+            diagnose=diagnose,
+        )
+        self._recording: Recording | None = None
+
+    def __enter__(self) -> Recording:
+        """Start. Raises RecordingStateError when this very object is recording already."""
+        if self._recording is not None:
+            raise RecordingStateError("this record(...) is active already; make another one, with another path")
+        self._recording = self._start()
+        return self._recording
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Stop, and let an exception pass."""
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            recording.stop()
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Decorate: each call of the function is a recording."""
+        import inspect  # noqa: PLC0415 -- heavy, and only decorating needs it
+
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def recorded_coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
+                with self._start():
+                    return await function(*args, **kwargs)
+
+            return recorded_coroutine  # type: ignore[return-value] # R is the coroutine's type, which mypy cannot see through
+
+        @functools.wraps(function)
+        def recorded(*args: P.args, **kwargs: P.kwargs) -> R:
+            with self._start():
+                return function(*args, **kwargs)
+
+        return recorded
+
+
+def _parent() -> int:
+    import os  # noqa: PLC0415 -- once a process
+
+    return os.getppid()
+
+
+def _program() -> str:
+    argv = getattr(sys, "argv", None) or [""]
+    name = argv[0].replace("\\", "/").rsplit("/", 1)[-1]
+    if name == "__main__.py":
+        name = argv[0].replace("\\", "/").rsplit("/", 2)[-2]
+    return name.encode("utf-8", "backslashreplace").decode("utf-8") or "python"

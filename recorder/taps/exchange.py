@@ -1,0 +1,412 @@
+"""One request and what came of it, from the moment the client began until its interaction is written.
+
+Law: an exchange takes facts from a tap and hands them to the recordings that were active when it began. It never touches the
+connection, never raises into the client (but for a recording that was told to), and is finished exactly once for each recording.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any, Final
+
+from recorder.capture import BodyCapture
+from recorder.coding import split_codings
+from recorder.framing import Chunked, Deframer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from recorder.session import Recording
+
+__all__ = ["Exchange", "Headers", "RequestHead", "ResponseHead", "describe_error"]
+
+Headers = list[tuple[str, str]]
+
+_MOST_RECEIVED: Final = 65536
+"""Bytes kept of what arrived in place of a response."""
+_HEAD_LIMIT: Final = 1024 * 1024
+"""Bytes of a request head that are waited for; beyond that the request is stored without being told apart."""
+
+
+class RequestHead:
+    """Request line and headers, told apart from the bytes that went out."""
+
+    __slots__ = ("headers", "http_version", "target")
+
+    def __init__(self, head: bytes) -> None:
+        lines = head.decode("iso-8859-1").split("\r\n")
+        parts = lines[0].split(" ")
+        self.http_version = parts[-1] if len(parts) > 2 else "HTTP/1.1"
+        self.target = " ".join(parts[1:-1]) if len(parts) > 2 else "".join(parts[1:])
+        self.headers: Headers = []
+        for line in lines[1:]:
+            if line[:1] in " \t" and self.headers:
+                name, value = self.headers[-1]
+                self.headers[-1] = (name, f"{value}\r\n{line}")
+                continue
+            name, colon, value = line.partition(":")
+            if colon:
+                self.headers.append((name, value.strip(" \t")))
+
+
+class ResponseHead:
+    """Status line and headers of a response, as the client library has read them."""
+
+    __slots__ = ("headers", "http_version", "reason", "status")
+
+    def __init__(self, status: int, reason: str, http_version: str, headers: Headers) -> None:
+        self.status = status
+        self.reason = reason
+        self.http_version = http_version
+        self.headers = headers
+
+
+class Entry:
+    """An exchange's place in one recording: its number, and the captures of its two bodies."""
+
+    __slots__ = ("id", "pid", "recording", "request", "response", "seq")
+
+    def __init__(self, recording: Recording, seq: int, identity: str) -> None:
+        self.recording = recording
+        self.pid = recording.pid
+        self.seq = seq
+        self.id = identity
+        self.request: BodyCapture | None = None
+        self.response: BodyCapture | None = None
+
+    def open_body(self, part: str, codings: list[str]) -> BodyCapture:
+        """Begin a body of this entry."""
+
+        def write_piece(number: int, content: dict[str, str]) -> None:
+            self.recording.write_piece(self, {"type": "body", "of": self.id, "part": part, "piece": number, **content})
+
+        return BodyCapture(self.recording.options.body_limit, write_piece, codings)
+
+
+class Exchange:
+    """All facts of one request. Filled by a tap; see the module's law.
+
+    Memory: the request head, the response head, and for each recording what its two body captures may hold.
+    """
+
+    __slots__ = (
+        "_framing",
+        "_head",
+        "_in_body",
+        "_request_framing",
+        "client",
+        "connect_ns",
+        "connection",
+        "ended_ns",
+        "entries",
+        "failure",
+        "first_byte_ns",
+        "method",
+        "received",
+        "request_head",
+        "response_head",
+        "sent",
+        "started_ns",
+        "target",
+        "thread",
+        "unseen_body",
+        "url_base",
+    )
+
+    def __init__(self, recordings: Iterable[Recording], method: str, target: str, url_base: str, started_ns: int) -> None:
+        self.method = method
+        self.target = target
+        self.url_base = url_base
+        self.started_ns = started_ns
+        self.connect_ns: int | None = None
+        self.first_byte_ns: int | None = None
+        self.ended_ns: int | None = None
+        self.client = ""
+        self.thread = 0
+        self.connection: dict[str, Any] | None = None
+        self.request_head: RequestHead | None = None
+        self.response_head: ResponseHead | None = None
+        self.sent = True
+        self.failure: dict[str, Any] | None = None
+        self.received = b""
+        self.unseen_body = False
+        self._head = b""
+        self._in_body = False
+        self._request_framing: Deframer | None = None
+        self._framing: Deframer | None = None
+        self.entries: list[Entry] = []
+        for recording in recordings:
+            entry = recording.begin(self)
+            if entry is not None:
+                self.entries.append(entry)
+
+    # The request.
+
+    def send(self, data: bytes) -> None:
+        """Take bytes of the request, head and body, as they go out."""
+        if not self._in_body:
+            data = self._take_head(data)
+        if data:
+            self.send_body(data)
+
+    def _take_head(self, data: bytes) -> bytes:
+        self._head += data
+        end = self._head.find(b"\r\n\r\n")
+        if end < 0 and len(self._head) < _HEAD_LIMIT:
+            return b""
+        head, rest = (self._head[:end], self._head[end + 4 :]) if end >= 0 else (self._head, b"")
+        self._head = b""
+        self._in_body = True
+        self.set_request_head(RequestHead(head))
+        return rest
+
+    def set_request_head(self, head: RequestHead) -> None:
+        """Take the request's head, told apart."""
+        self.request_head = head
+        chunked = False
+        for name, value in head.headers:
+            if name.lower() == "transfer-encoding":
+                chunked = value.lower().endswith("chunked")
+        self._request_framing = Chunked() if chunked else None
+
+    def send_body(self, data: bytes) -> None:
+        """Take bytes of the request body, chunked or not."""
+        framing = self._request_framing
+        for part in (data,) if framing is None else framing.feed(data):
+            for entry in self.entries:
+                if entry.request is None:
+                    entry.request = entry.open_body("request", _codings(self.request_head.headers if self.request_head else ()))
+                entry.request.feed(part)
+
+    # The response.
+
+    def receive_head(self, head: ResponseHead, framing: Deframer | None) -> None:
+        """Take the response's head. `framing` None: there is no body (HEAD, 204, 304)."""
+        self.response_head = head
+        self._framing = framing
+        if self.failure is not None and self.failure["phase"] == "send":
+            # The server answered before it had read the request: what broke the sending is no failure that the client saw.
+            self.failure = None
+        if framing is not None:
+            codings = _codings(head.headers)
+            for entry in self.entries:
+                entry.response = entry.open_body("response", codings)
+
+    def receive(self, data: bytes) -> bool:
+        """Take bytes of the response body off the wire. True when the body has ended with them, and the interaction is written."""
+        framing = self._framing
+        if framing is None:
+            return False
+        for part in framing.feed(data):
+            for entry in self.entries:
+                if entry.response is not None:
+                    entry.response.feed(part)
+        if framing.done:
+            self.finish()
+            return True
+        return False
+
+    def receive_end(self) -> None:
+        """Take the peer's close."""
+        framing = self._framing
+        if framing is not None and framing.ends_at_close:
+            self.finish()
+        else:
+            self.finish("truncated")
+
+    def let_go(self) -> None:
+        """The client has closed the response, read to its end or not."""
+        framing = self._framing
+        if framing is None or framing.done:
+            self.finish()
+        elif framing.broken:
+            self.finish("truncated")
+        elif self._nothing_was_due():
+            self.finish()
+        else:
+            self.finish("closed")
+
+    def _nothing_was_due(self) -> bool:
+        """A chunked body that must not be there (RFC 9112 section 6.3), and was not."""
+        head = self.response_head
+        empty = all(entry.response is None or not entry.response.wire_size for entry in self.entries)
+        return head is not None and (head.status in (204, 304) or head.status < 200) and empty
+
+    # The end.
+
+    def fail(self, phase: str, error: BaseException) -> None:
+        """Take the failure that the client sees. The first one counts."""
+        if self.failure is None:
+            self.failure = describe_error(phase, error)
+
+    def finish(self, incomplete: str | None = None) -> None:
+        """Write the interaction to every recording that has not got it yet. `incomplete` says why the response body is not all there."""
+        if self.ended_ns is None:
+            self.ended_ns = self.entries[0].recording.clock.now() if self.entries else 0
+        if incomplete == "truncated" and self.failure is None:
+            self.failure = self._describe_truncation()
+        elif self.failure is not None and incomplete == "closed":
+            incomplete = "error"
+        entries = self.entries
+        while entries:
+            try:
+                entry = entries.pop()  # atomic: of two threads that finish at once, one gets it
+            except IndexError:
+                return
+            self.write(entry, incomplete)
+
+    def _describe_truncation(self) -> dict[str, Any]:
+        """Tell a body that ended early as http.client does. Whether the client asked for the missing bytes, the wire does not show."""
+        got = max((entry.response.wire_size for entry in self.entries if entry.response is not None), default=0)
+        left = getattr(self._framing, "left", None)
+        message = f"IncompleteRead({got} bytes read" + (f", {left} more expected)" if left else ")")
+        return {"phase": "body", "type": "http.client.IncompleteRead", "message": message}
+
+    def write(self, entry: Entry, incomplete: str | None) -> None:
+        """Write the interaction to one recording, as it stands now."""
+        recording = entry.recording
+        try:
+            recording.write_interaction(entry, self, incomplete)
+        except Exception as error:  # noqa: BLE001 -- a bug of ours must not reach the client; `lose` tells it
+            recording.lose(entry, error)
+
+    def lose(self, error: BaseException) -> None:
+        """Give up: the recorder itself failed on this exchange. Counted and told by each recording."""
+        entries, self.entries = self.entries, []
+        for entry in entries:
+            entry.recording.lose(entry, error)
+
+    def drop(self, entry: Entry) -> None:
+        """Take one recording's entry out, because that recording has written it itself."""
+        if entry in self.entries:
+            self.entries.remove(entry)
+
+    def describe(self, entry: Entry, incomplete: str | None) -> dict[str, Any]:
+        """Give the interaction as the format says, for one recording."""
+        recording = entry.recording
+        clock = recording.clock
+        ended = self.ended_ns if self.ended_ns is not None else clock.now()
+        timings: dict[str, float] = {}
+        if self.connect_ns is not None:
+            timings["connect"] = self.connect_ns / 1e6
+        if self.first_byte_ns is not None:
+            timings["first_byte"] = (self.first_byte_ns - self.started_ns) / 1e6
+        timings["total"] = (ended - self.started_ns) / 1e6
+        bodies: dict[str, Any] = {}
+        record: dict[str, Any] = {
+            "type": "interaction",
+            "id": entry.id,
+            "seq": entry.seq,
+            "started_at": clock.stamp(self.started_ns),
+            "timings_ms": timings,
+            "client": self.client,
+            "process": recording.process,
+            "pid": entry.pid,
+            "thread": self.thread,
+            "connection": self.connection,
+            "rss": recording.resident_bytes(),
+            "request": self._describe_request(entry, bodies),
+            "response": self._describe_response(entry, incomplete, bodies),
+        }
+        if self.failure is not None:
+            record["error"] = self.failure
+            if self.received and self.response_head is None:
+                record["error"] = {**self.failure, "received": b64encode(self.received[:_MOST_RECEIVED]).decode("ascii")}
+        record["bodies"] = bodies
+        return record
+
+    def _describe_request(self, entry: Entry, bodies: dict[str, Any]) -> dict[str, Any]:
+        head = self.request_head
+        target = head.target if head is not None and head.target else self.target
+        url, own_target = _url(self.url_base, target)
+        request: dict[str, Any] = {
+            "method": self.method,
+            "url": url,
+            "http_version": head.http_version if head is not None else None,
+            "headers": head.headers if head is not None else [],
+            "body": None,
+        }
+        if own_target is not None:
+            request["target"] = own_target
+        if not self.sent or head is None:
+            request["sent"] = False
+        framing = self._request_framing
+        if entry.request is not None:
+            broken = self.failure is not None and self.failure["phase"] == "send"
+            unfinished = framing is not None and not framing.done
+            reason = "error" if broken else "truncated" if unfinished else None
+            request["body"], content = entry.request.finish(reason, framing.name if framing is not None else None)
+            if content is not None:
+                bodies["request"] = content
+        elif self.unseen_body:
+            request["body"] = _unseen()
+        return request
+
+    def _describe_response(self, entry: Entry, incomplete: str | None, bodies: dict[str, Any]) -> dict[str, Any] | None:
+        head = self.response_head
+        if head is None:
+            return None
+        response: dict[str, Any] = {
+            "status": head.status,
+            "reason": head.reason,
+            "http_version": head.http_version,
+            "headers": head.headers,
+            "body": None,
+        }
+        framing = self._framing
+        if framing is not None and entry.response is not None:
+            if incomplete == "unread":
+                response["body"] = _unseen()
+                return response
+            response["body"], content = entry.response.finish(incomplete, framing.name)
+            if content is not None:
+                bodies["response"] = content
+            if framing.trailers:
+                response["trailers"] = framing.trailers
+        return response
+
+
+def describe_error(phase: str, error: BaseException) -> dict[str, Any]:
+    """Tell an exception as the format does. Its message is the client library's, and bounded."""
+    told: dict[str, Any] = {"phase": phase, "type": _type_name(error), "message": _message(error)}
+    cause = error.__cause__ or error.__context__
+    if cause is not None:
+        told["cause"] = {"message": _message(cause), "type": _type_name(cause)}
+    return told
+
+
+def _type_name(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _message(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception as broken:  # noqa: BLE001 -- somebody's __str__ may raise anything
+        text = f"(its text raised {type(broken).__name__})"
+    # A lone surrogate cannot stand in JSON.
+    return text[:2000].encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _unseen() -> dict[str, Any]:
+    return {"size": 0, "wire_size": 0, "sha256": None, "complete": False, "incomplete": "unread", "pieces": 0}
+
+
+def _codings(headers: Iterable[tuple[str, str]]) -> list[str]:
+    codings: list[str] = []
+    for name, value in headers:
+        if len(name) == 16 and name.lower() == "content-encoding":
+            codings += split_codings(value)
+    return codings
+
+
+def _url(base: str, target: str) -> tuple[str, str | None]:
+    """Give the absolute URL, and the target where the URL does not show it."""
+    if target.startswith("/"):
+        return base + target, None
+    lower = target[:8].lower()
+    if lower.startswith(("http://", "https://")):
+        return target, target
+    return base + "/", target
+

@@ -1,0 +1,221 @@
+"""Which methods of which client libraries are tapped, and how they are patched and restored.
+
+Law: TABLE is the one list of seams. Each is a method patched in place, once, for as long as any recording is active, and restored by
+`detach` of the last one. Nothing is toggled per request; a patched method asks `active()` and otherwise does what it did. A library
+that is not loaded is not loaded for us: its seams wait for its import. When one step of an install fails, the steps before it are
+rolled back.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+    from recorder.session import Recording
+
+__all__ = ["TABLE", "Seam", "active", "attach", "detach", "installed", "recordings", "share_pools"]
+
+
+class Seam(NamedTuple):
+    """One patched function: `owner` is a class in `module`, or empty for a function of the module itself.
+
+    `tap` names the function (as "module:function") that takes the original and gives its replacement. A seam that is not `required` is passed
+    over where a release of the library has no such function.
+    """
+
+    module: str
+    owner: str
+    name: str
+    tap: str
+    required: bool = True
+
+
+TABLE: tuple[Seam, ...] = (
+    Seam("http.client", "HTTPConnection", "putrequest", "recorder.taps.http_client:tap_putrequest"),
+    Seam("http.client", "HTTPConnection", "send", "recorder.taps.http_client:tap_send"),
+    Seam("http.client", "HTTPConnection", "getresponse", "recorder.taps.http_client:tap_getresponse"),
+    Seam("http.client", "HTTPConnection", "connect", "recorder.taps.http_client:tap_connect"),
+    Seam("http.client", "HTTPConnection", "close", "recorder.taps.http_client:tap_close"),
+    Seam("http.client", "HTTPSConnection", "connect", "recorder.taps.http_client:tap_connect"),
+    Seam("http.client", "HTTPResponse", "begin", "recorder.taps.http_client:tap_begin"),
+    Seam("urllib3.connection", "HTTPConnection", "connect", "recorder.taps.http_client:tap_connect"),
+    Seam("urllib3.connection", "HTTPSConnection", "connect", "recorder.taps.http_client:tap_connect"),
+    Seam("urllib3.connection", "", "_ssl_wrap_socket_and_match_hostname", "recorder.taps.tls:tap_wrap_socket", required=False),
+    Seam("urllib3.connectionpool", "HTTPConnectionPool", "urlopen", "recorder.taps.urllib3:tap_urlopen"),
+    Seam("urllib3.poolmanager", "PoolManager", "connection_from_pool_key", "recorder.taps.urllib3:tap_pool", required=False),
+    Seam("httplib2", "Http", "_conn_request", "recorder.taps.httplib2:tap_conn_request", required=False),
+    Seam("httplib2", "HTTPConnectionWithTimeout", "connect", "recorder.taps.http_client:tap_connect", required=False),
+    Seam("httplib2", "HTTPSConnectionWithTimeout", "connect", "recorder.taps.http_client:tap_connect", required=False),
+)
+
+
+class _Patch(NamedTuple):
+    owner: Any
+    name: str
+    original: Any
+    replacement: Any
+
+
+_recordings: tuple[Recording, ...] = ()
+_patches: list[_Patch] = []
+_done: set[str] = set()
+_sharing = False
+
+
+def active() -> tuple[Recording, ...]:
+    """Give the recordings that take what begins now: every active one, so that a recording inside another hides nothing from it."""
+    return _recordings
+
+
+recordings = active
+
+
+def share_pools() -> bool:
+    """Tell whether an active recording asks for shared connection pools."""
+    return _sharing
+
+
+def installed() -> list[str]:
+    """Give the names of the seams that are patched now, for tests and diagnosis."""
+    return [f"{getattr(patch.owner, '__module__', None) or patch.owner.__name__}.{patch.name}" for patch in _patches]
+
+
+def attach(recording: Recording) -> None:
+    """Let a recording take what begins from now on. The first one installs the taps; when that fails, it leaves nothing behind."""
+    global _recordings, _sharing  # noqa: PLW0603 -- what is patched is global, and so is who listens
+    if not _recordings:
+        _install()
+    _recordings = (*_recordings, recording)
+    _sharing = any(each.options.share_pools for each in _recordings)
+
+
+def detach(recording: Recording) -> None:
+    """Take a recording out. After the last one every patched method is the original again."""
+    global _recordings, _sharing  # noqa: PLW0603 -- see attach
+    if recording not in _recordings:
+        return
+    _recordings = tuple(each for each in _recordings if each is not recording)
+    _sharing = any(each.options.share_pools for each in _recordings)
+    if not _recordings:
+        _uninstall()
+
+
+def _install() -> None:
+    sys.meta_path.insert(0, _WATCH)
+    try:
+        for module in dict.fromkeys(seam.module for seam in TABLE):
+            loaded = sys.modules.get(module)
+            if loaded is not None and not _is_loading(loaded):
+                _patch_module(module)
+    except BaseException:
+        _uninstall()
+        raise
+
+
+def _uninstall() -> None:
+    if _WATCH in sys.meta_path:
+        sys.meta_path.remove(_WATCH)
+    while _patches:
+        patch = _patches.pop()
+        if _own(patch.owner, patch.name) is patch.replacement:
+            setattr(patch.owner, patch.name, patch.original)
+        # Else somebody has patched over us and keeps our replacement inside: with no recording it only passes calls on.
+    _done.clear()
+    for name in ("http_client", "tls", "urllib3"):
+        tap = sys.modules.get(f"recorder.taps.{name}")
+        if tap is not None:
+            tap.forget()
+
+
+def _patch_module(name: str) -> None:
+    if name in _done:
+        return
+    _done.add(name)
+    module = sys.modules[name]
+    for seam in TABLE:
+        if seam.module == name:
+            _patch(module, seam)
+
+
+def _patch(module: ModuleType, seam: Seam) -> None:
+    owner: Any = getattr(module, seam.owner, None) if seam.owner else module
+    original = None if owner is None else _own(owner, seam.name)
+    if original is None:
+        if seam.required:
+            raise AttributeError(f"{seam.module}.{seam.owner}.{seam.name}")
+        return
+    home, _, function = seam.tap.partition(":")
+    make: Callable[[Any], Any] = getattr(import_module(home), function)
+    replacement = functools.wraps(original)(make(original))
+    setattr(owner, seam.name, replacement)
+    _patches.append(_Patch(owner, seam.name, original, replacement))
+
+
+def _own(owner: Any, name: str) -> Any:
+    """Give what the owner itself defines under the name, not what it inherits."""
+    return vars(owner).get(name)
+
+
+def _is_loading(module: ModuleType) -> bool:
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
+
+
+class _ImportWatch:
+    """Patches a library when the program imports it. Finds modules by asking the other finders; changes nothing about what they find."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Find a module that has seams, and have its loader tell when it is loaded. None for all others."""
+        if name not in _WATCHED or name in _done:
+            return None
+        for finder in sys.meta_path:
+            if finder is self or not hasattr(finder, "find_spec"):
+                continue
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                if spec.loader is not None and hasattr(spec.loader, "exec_module"):
+                    spec.loader = _TellingLoader(spec.loader)  # type: ignore[assignment] # stands in for one until exec_module
+                return spec
+        return None
+
+
+class _TellingLoader:
+    """A module's loader, but for one thing: after the module is executed, its seams are patched. Takes itself out of the module first."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Make the module as its own loader does."""
+        spec.loader = self._loader
+        try:
+            made: ModuleType | None = self._loader.create_module(spec)
+        finally:
+            spec.loader = self  # type: ignore[assignment] # see find_spec
+        return made
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Load the module as its own loader does, then patch it."""
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        if _recordings:
+            try:
+                _patch_module(module.__name__)
+            except Exception as error:  # noqa: BLE001 -- the program's import must not fail for our sake
+                for recording in _recordings:
+                    recording.miss(module.__name__, error)
+
+
+_WATCH: Any = _ImportWatch()
+_WATCHED = frozenset(seam.module for seam in TABLE)
