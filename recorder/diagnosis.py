@@ -1,8 +1,9 @@
 """Deep memory samples of this process, for a recording with `diagnose`.
 
-Law: it looks and touches nothing. No method of the program's objects is called, no module is imported for its sake (a library that
-is not loaded has no live objects), and what a system cannot tell is None: `sample` never raises. It costs milliseconds, and
-tracemalloc, which it starts, slows the program: nothing here runs unless a recording was asked to diagnose.
+Law: it looks and touches nothing. No method of the program's objects is called, no module is imported for its sake (a
+library that is not loaded has no live objects), and what a system cannot tell is None: `sample` never raises. It costs
+milliseconds, and tracemalloc, which it starts, slows the program: nothing here runs unless a recording was asked to
+diagnose.
 
 A leak shows as a figure that grows with the interactions: contexts, pools and connections that are kept (`objects`),
 memory that the program holds (`allocator.in_use`), memory that the allocator does not give back (`allocator.free`), and
@@ -64,8 +65,9 @@ _OBJECTS: Final = {
 def sample(interactions: int) -> dict[str, Any]:
     """Take one sample: what a `diagnosis` line of the cassette says (docs/format.md), but for who and when.
 
-    `interactions`: how many this process has written. Sizes are bytes. `growth` is the difference to the sample before, empty
-    for the first one. Holds between two samples the totals of each line of code that allocates, some 100 bytes a line.
+    `interactions`: how many this process has written. Sizes are bytes. `growth` is the difference to the sample before,
+    empty for the first one. Holds between two samples the totals of each line of code that allocates, some 100 bytes a
+    line of code.
     """
     return {
         "interactions": interactions,
@@ -133,7 +135,7 @@ def _library() -> ctypes.CDLL | None:
 
 
 class _Mallinfo2(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_size_t) for name in _MALLINFO2]  # noqa: RUF012 -- ctypes wants it so
+    _fields_ = [(name, ctypes.c_size_t) for name in _MALLINFO2]
 
 
 def _glibc(library: ctypes.CDLL) -> dict[str, int | None]:
