@@ -164,7 +164,7 @@ class Window:
         self.only_nul = False
 
     def spans(self) -> Iterator[tuple[int, int, int]]:
-        """Yield (start, end, how) of each line in the buffer, without its line feed. An overlong one may start below 0."""
+        """Yield (start, end, how) of each line in the buffer, without its line feed. An overlong one starts below 0."""
         start = seen = 0
         longest = self._max_line
         while True:

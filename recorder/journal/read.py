@@ -69,8 +69,14 @@ _BASE64: Final = b',"base64":"'
 _NEAR: Final = 1_024
 """How far into a body line its content may begin for the line to be cut there."""
 
+_SHORT: Final = 4_096
+"""Bytes up to which parsing a line whole is quicker than looking for what may be left out."""
+_LONGEST_TYPE: Final = 64
+
+_ENDINGS: Final = (b"}", b"}\r")
 _BRACE: Final = 0x7D
 _BACKSLASH: Final = 0x5C
+_RETURN: Final = 0x0D
 _KINDS: Final = {name.encode(): name for name in ("interaction", "body", "header", "process", "diagnosis", "end")}
 
 
@@ -85,7 +91,7 @@ class Damage:
 
 @dataclass(slots=True, eq=False)
 class Line:
-    """One record. `number` is that of its physical line, from 1; `offset` and `size` its place in bytes, without line feed.
+    """One record. `number` is that of its physical line, from 1; `offset` and `size` its bytes without line feed.
 
     `head` is the object without contents of bodies: an interaction's without `bodies`, a body line's without `text` and
     `base64`. `format` is the version of the run it belongs to; `head` is in the newest one.
@@ -200,28 +206,29 @@ class Reader:
 
     # -- the stream of lines
 
-    def _read(self) -> Iterator[Line]:  # noqa: C901 - the hot loop: calls would cost more than branches
+    def _read(self) -> Iterator[Line]:
         strict = self.mode == "strict"
+        parsed = self._parsed()
         window = self._window
-        for begin, stop, how in window.spans():
-            start, end = begin, stop
-            buffer = window.buffer
+        for start, end, how in window.spans():
             if how == ENDED and not strict:
-                if buffer[end - 1] != _BRACE and end > start:
-                    while end > start and buffer[end - 1] in b" \t\r":
-                        end -= 1
-                kind = _sniff(buffer, start, end)
-                if kind is not None:
-                    if not self._wants_parsed(kind):
-                        self._settle(kind, start)
-                        continue
-                    head = _head(buffer, start, end, kind)
-                    if head is not None:
-                        line = self._take(kind, head, start, end)
-                        if line is not None:
-                            yield line
-                            self._current = None
-                        continue
+                buffer = window.buffer
+                if parsed is None and end - start <= _SHORT:
+                    record = _parse(buffer, start, end)
+                else:
+                    kind = _sniff(buffer, start, end)
+                    if kind is not None and parsed is not None and kind not in parsed:
+                        if buffer.find(MARK, start + 1, end) < 0:
+                            self._settle(kind, start)
+                            continue
+                        kind = None
+                    record = _head(buffer, start, end, kind) if kind is not None else None
+                if record is not None:
+                    line = self._take(*record, start, end)
+                    if line is not None:
+                        yield line
+                        self._current = None
+                    continue
             for kind, head, first, last in self._segments(start, end, how):
                 line = self._take(kind, head, first, last)
                 if line is not None:
@@ -229,9 +236,11 @@ class Reader:
                     self._current = None
         self._finish()
 
-    def _wants_parsed(self, kind: str) -> bool:
-        types = self._types
-        return types is None or kind in types or kind in {"header", "end"} or (kind == "body" and self._indexing)
+    def _parsed(self) -> frozenset[str] | None:
+        """Give the types whose lines must be parsed; None for all."""
+        if self._types is None:
+            return None
+        return self._types | {"header", "end"} | ({"body"} if self._indexing else set())
 
     def _segments(self, start: int, end: int, how: int) -> Iterator[tuple[str, dict[str, Any], int, int]]:
         """Give the records of a physical line that is not an ordinary one; what is no record is damage."""
@@ -258,7 +267,8 @@ class Reader:
 
     def _take(self, kind: str, head: dict[str, Any], start: int, end: int) -> Line | None:
         """Account for a good record; give it as a line if it is wanted."""
-        self._settle(kind, start)
+        if self._torn is not None or not self._format:
+            self._settle(kind, start)
         pieces = None
         if kind == "interaction":
             if self._pending:
@@ -389,8 +399,8 @@ class Reader:
 
     def _gone(self, line: Line) -> UsageError:
         return UsageError(
-            f"{line.where}: the stream has gone on and cannot be read again. Take a line's content before the next line, "
-            "or read the cassette from a file."
+            f"{line.where}: the stream has gone on and cannot be read again. Take a line's content before the "
+            "next line, or read the cassette from a file."
         )
 
     def body(self, line: Line, part: Part) -> Iterator[bytes]:
@@ -508,47 +518,54 @@ class Reader:
 
 
 def _sniff(buffer: bytearray, start: int, end: int) -> str | None:
-    """Tell the type of a line that looks like one whole record. None: look closer."""
-    if not buffer.startswith(MARK, start, end) or buffer[end - 1] != _BRACE:
+    """Tell the type of a line that begins and ends as a record does. None: look closer."""
+    if not buffer.startswith(MARK, start, end) or not buffer.endswith(_ENDINGS, start, end):
         return None
     after = start + len(MARK)
-    if buffer.find(MARK, after, end) >= 0:
-        return None
-    quote = buffer.find(b'"', after, after + 64)
-    if not 0 <= quote < end:
+    quote = buffer.find(b'"', after, min(end, after + _LONGEST_TYPE))
+    if quote < 0:
         return None
     name = bytes(buffer[after:quote])
     kind = _KINDS.get(name)
-    if kind is None and name.isascii() and name.isalnum():
+    if kind is None and name.isalnum():
         kind = name.decode()
     return kind
 
 
-def _head(buffer: bytearray, start: int, end: int, kind: str) -> dict[str, Any] | None:
-    """Parse a record without the contents of its bodies. None when it is no record of this type."""
-    cut = -1
-    if kind == "interaction":
-        cut = buffer.find(_BODIES, start, end)
-        if cut > 0 and not (_closed(buffer, cut, end, b'"}}}') or buffer.endswith(b',"bodies":{}}', start, end)):
-            cut = -1
-    elif kind == "body":
-        cut = buffer.find(_TEXT, start, min(end, start + _NEAR))
-        if cut < 0:
-            cut = buffer.find(_BASE64, start, min(end, start + _NEAR))
-        if cut > 0 and not _closed(buffer, cut, end, b'"}'):
-            cut = -1
+def _head(buffer: bytearray, start: int, end: int, kind: str) -> tuple[str, dict[str, Any]] | None:
+    """Parse a record without the contents of its bodies. None when it is no record."""
+    cut = _content_at(buffer, start, end, kind) if end - start > _SHORT else -1
     if cut > 0:
         prefix = buffer[start:cut]
         prefix.append(_BRACE)
         head = _object(prefix)
         if head is not None and head.get("type") == kind:
-            return head
-    record = _parse(buffer, start, end)
-    return record[1] if record is not None and record[0] == kind else None
+            return kind, head
+    return _parse(buffer, start, end)
+
+
+def _content_at(buffer: bytearray, start: int, end: int, kind: str) -> int:
+    """Find the comma in front of the contents of a record that is whole as far as can be told. -1: parse it whole."""
+    if kind == "interaction":
+        cut = buffer.find(_BODIES, start, end)
+        closing = b'"}}}'
+    elif kind == "body":
+        near = min(end, start + _NEAR)
+        cut = buffer.find(_TEXT, start, near)
+        if cut < 0:
+            cut = buffer.find(_BASE64, start, near)
+        closing = b'"}'
+    else:
+        return -1
+    if cut < 0 or not _closed(buffer, cut, end, closing) or buffer.find(MARK, cut, end) >= 0:
+        return -1
+    return cut
 
 
 def _closed(buffer: bytearray, start: int, end: int, closing: bytes) -> bool:
     """Tell whether the range ends with `closing` and its first byte, a quote, is not escaped."""
+    if buffer[end - 1] == _RETURN:
+        end -= 1
     if not buffer.endswith(closing, start, end):
         return False
     quote = end - len(closing)
@@ -560,8 +577,11 @@ def _closed(buffer: bytearray, start: int, end: int, closing: bytes) -> bool:
 
 def _parse(buffer: bytearray, start: int, end: int) -> tuple[str, dict[str, Any]] | None:
     """Parse a whole record, then leave the contents of bodies out. None when it is no object with a type."""
-    with memoryview(buffer) as view, view[start:end] as part:
-        record = _object(part)
+    if end - start <= _SHORT:
+        record = _object(buffer[start:end])
+    else:
+        with memoryview(buffer) as view, view[start:end] as part:
+            record = _object(part)
     kind = record.get("type") if record is not None else None
     if record is None or type(kind) is not str:
         return None
