@@ -74,6 +74,9 @@ def parse_arguments() -> argparse.Namespace:
         default="both",
         help="both: jemalloc where it is installed",
     )
+    options.add_argument(
+        "--tree", type=Path, default=HERE.parent, help="the checkout whose recorder is measured (default: this one)"
+    )
     options.add_argument("--json", action="store_true", help="print every run's figures instead of the table")
     return options.parse_args()
 
@@ -186,7 +189,7 @@ RECORDED: Final = Figure("recorded", lambda run, _: run.recorded, lambda _: "", 
 THROUGHPUT: Final = Figure("throughput", lambda run, bare: bare.wall_s / run.wall_s, seconds, "{:.2f}")
 
 ROWS: Final = (
-    Row("keep-alive", "1,000 x 2 KB, one session", 1000, 7, (TIME._replace(bar=1.15), CPU, TO_DISK)),
+    Row("keep-alive", "1,000 x 2 KB, one session", 1000, 15, (TIME._replace(bar=1.15), CPU, TO_DISK)),
     Row("new-sessions", "200 x 2 KB, a new session each", 200, 3, (TIME._replace(bar=0.35), CPU)),
     Row("open-sessions", "200 sessions kept open", 200, 1, (KEPT._replace(bar=60),)),
     Row(
@@ -202,7 +205,7 @@ ROWS: Final = (
         "threads",
         "8 threads x 100 x 2 KB",
         800,
-        7,
+        9,
         (RECORDED._replace(bar=800, at_least=True), THROUGHPUT._replace(bar=0.85, at_least=True), CPU),
     ),
 )
@@ -265,7 +268,10 @@ def measure(
     for turn in range(options.rounds or row.rounds):
         peers = [name for name in environments if name in PEERS] if turn < options.peer_rounds else []
         order = [BARE, OURS, *peers]
-        runs = {name: run_once(row, name, environments[name], allocator, place) for name in order[:: (-1) ** turn]}
+        runs = {
+            name: run_once(row, name, environments[name], allocator, place, options.tree)
+            for name in order[:: (-1) ** turn]
+        }
         bare = runs.pop(BARE)
         if isinstance(bare, str):
             raise SystemExit(f"the bare program failed in {row.workload}: {bare}")
@@ -277,14 +283,14 @@ def measure(
     return result
 
 
-def run_once(row: Row, name: str, python: str, allocator: str, place: Origin) -> Run | str:
+def run_once(row: Row, name: str, python: str, allocator: str, place: Origin, tree: Path) -> Run | str:
     """Run one workload in a new process and read its figures; a failure is given as its reason."""
     count = row.peer_count if row.peer_count and name in PEERS else row.count
     with tempfile.TemporaryDirectory(dir=place.directory) as directory:
         cassette = Path(directory, "cassette.jsonl")
         command = [python, str(HERE / "workloads.py"), row.workload]
         command += ["--recorder", name, "--url", place.url, "--count", str(count), "--cassette", str(cassette)]
-        environment = run_environment(name, allocator, place.bundle)
+        environment = run_environment(name, allocator, place.bundle, tree)
         try:
             done = subprocess.run(
                 command, env=environment, capture_output=True, text=True, timeout=RUN_TIMEOUT, check=True
@@ -304,13 +310,13 @@ def run_once(row: Row, name: str, python: str, allocator: str, place: Origin) ->
     return run
 
 
-def run_environment(name: str, allocator: str, bundle: str) -> dict[str, str]:
-    """Build a run's environment: no proxy, our bundle, and this repository only for the recorder that lives in it."""
+def run_environment(name: str, allocator: str, bundle: str, tree: Path) -> dict[str, str]:
+    """Build a run's environment: no proxy, our bundle, and the checkout only for the recorder that lives in it."""
     environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
     environment["REQUESTS_CA_BUNDLE"] = bundle
     environment.pop("PYTHONPATH", None)
     if name == OURS:
-        environment["PYTHONPATH"] = str(HERE.parent)
+        environment["PYTHONPATH"] = str(tree.resolve())
     if allocator != "system":
         environment["LD_PRELOAD"] = allocator
     return environment
