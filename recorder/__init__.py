@@ -10,7 +10,7 @@ Law: importing this package loads the names below and nothing else. What they ne
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recorder.errors import RecorderError
 from recorder.version import __version__
@@ -18,10 +18,10 @@ from recorder.version import __version__
 if TYPE_CHECKING:
     from recorder.session import Recording, record, start
 
-__all__ = ["Recording", "RecorderError", "__version__", "record", "start"]
+__all__ = ["RecorderError", "Recording", "__version__", "record", "start"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in ("Recording", "record", "start"):
         from recorder import session  # noqa: PLC0415 -- the module's law
 

@@ -1,9 +1,9 @@
 """One body on its way into one cassette.
 
-Law: a body is held up to the limit and not beyond; from there on it goes out in pieces as it comes. Memory of one capture is at
-most the limit, plus two pieces, plus 8 MiB for one bite of a coded body that expands absurdly, plus (while a coded body is
-taken apart at its end) the limit again. The bytes are never
-changed: what cannot be decoded is stored as it came, and says so.
+Law: a body is held up to the limit and not beyond; from there on it goes out in pieces as it comes. Memory of one
+capture is at most the limit, plus two pieces, plus 8 MiB for one bite of a coded body that expands absurdly, plus
+(while a coded body is taken apart at its end) the limit again. The bytes are never changed: what cannot be decoded is
+stored as it came, and says so.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ WritePiece = Callable[[int, Content], None]
 """Takes the number of a piece and its content, and writes a body line."""
 
 _MOST_EXPANSION: Final = 100
-"""A coded body that grows beyond this factor, and beyond the limit, stays coded: a bomb on the wire must not become one on the disk."""
+"""A coded body that grows beyond this factor, and beyond the limit, stays coded.
+
+A bomb on the wire must not become one on the disk.
+"""
 _BITE: Final = 4096
 """Coded bytes of a streamed body that are decoded in one go."""
 _MOST_FROM_BITE: Final = 8 * 1024 * 1024
@@ -30,9 +33,10 @@ _MOST_FROM_BITE: Final = 8 * 1024 * 1024
 
 
 class BodyCapture:
-    """Takes the bytes of one body, as they come off or go onto the wire, and gives its description and content at the end.
+    """Takes the bytes of one body, as they pass on the wire, and gives its description and content at the end.
 
-    `limit`: bytes held. `write_piece` is called for each piece beyond it. `codings`: the Content-Encoding, in the order applied.
+    `limit`: bytes held. `write_piece` is called for each piece beyond it. `codings`: the Content-Encoding, in the
+    order applied.
     """
 
     __slots__ = (
@@ -91,7 +95,11 @@ class BodyCapture:
 
         `incomplete` says why not all of it is there, None when it is.
         """
-        content = self._finish_held(incomplete) if self._digest is None else self._finish_streamed(incomplete)
+        content: Content | None = None
+        if self._digest is None:
+            content = self._finish_held(incomplete)
+        else:
+            self._finish_streamed(incomplete)
         description: dict[str, Any] = {
             "size": self._size,
             "wire_size": self._wire_size,
@@ -186,7 +194,10 @@ class BodyCapture:
                 self._hold_back(piece)
 
     def _decode_bite(self, decoder: Decoder, data: bytes) -> list[bytes]:
-        """Decode a little, whole or not at all: bytes that turn out broken are kept as they came, from the bite's first byte on."""
+        """Decode a little, whole or not at all.
+
+        Bytes that turn out broken are kept as they came, from the first byte of their bite on.
+        """
         out: list[bytes] = []
         size = 0
         for piece in decoder.feed(data):
@@ -246,7 +257,10 @@ def encode_content(data: bytes) -> Content:
 
 
 def _character_end(data: bytes) -> int:
-    """Give the length of `data` without a UTF-8 character that is cut off at its end. All of it when the end is no UTF-8 anyway."""
+    """Give the length of `data` without a UTF-8 character that is cut off at its end.
+
+    All of it when the end is no UTF-8 anyway.
+    """
     size = len(data)
     for back in range(1, min(4, size) + 1):
         byte = data[size - back]

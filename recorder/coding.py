@@ -7,9 +7,12 @@ CodingError instead of guessing. Which codings can be taken off depends on what 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
 
 __all__ = ["PIECE", "CodingError", "Decoder", "open_decoder", "split_codings"]
 
@@ -19,7 +22,10 @@ PIECE: Final = 256 * 1024
 _MOST_CODINGS = 5
 """Codings on top of each other that are taken off; urllib3's limit is the same."""
 _ZSTD_INPUT = 64
-"""Bytes fed to zstd at a time. A block of 4 bytes may say 128 KiB (RFC 8878 section 3.1.1.2), so 64 give at most 2 MiB."""
+"""Bytes fed to zstd at a time.
+
+A block of 4 bytes may say 128 KiB (RFC 8878 section 3.1.1.2), so 64 give at most 2 MiB.
+"""
 
 
 class CodingError(ValueError):
@@ -69,7 +75,8 @@ class _Zlib:
 
     def _begin(self, data: bytes) -> bytes:
         if self._name == "deflate":
-            # RFC 9110 section 8.4.1.2: deflate means zlib, but some send it raw. A zlib header checks itself (RFC 1950 section 2.2).
+            # RFC 9110 section 8.4.1.2: deflate means zlib, but some send it raw. A zlib header checks itself (RFC
+            # 1950 section 2.2).
             raw = len(data) > 1 and not (data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0)
             self._wbits = -15 if raw else 15
         self._inflate = zlib.decompressobj(self._wbits)
@@ -95,7 +102,7 @@ class _Brotli:
 
     __slots__ = ("_began", "_stream")
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: ModuleType) -> None:
         self._stream = module.Decompressor()
         self._began = False
 
@@ -111,7 +118,7 @@ class _Brotli:
                     yield piece
                 if self._stream.is_finished():
                     return
-        except Exception as error:  # the module's error class has moved between releases; whatever it says, the bytes are no brotli
+        except Exception as error:  # its error class has moved between releases; whatever it is, this is no brotli
             raise CodingError(f"not br: {error}") from error
 
     def finish(self) -> None:
@@ -124,7 +131,7 @@ class _Zstd:
 
     __slots__ = ("_began", "_frame", "_module")
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: ModuleType) -> None:
         self._module = module
         self._frame = module.ZstdDecompressor().decompressobj()
         self._began = False
@@ -196,7 +203,9 @@ def _zstd() -> Callable[[], Decoder] | None:
 def split_codings(header: str) -> list[str]:
     """Give the codings of a Content-Encoding value, in the order in which they were applied, without `identity`."""
     names = (name.strip().lower() for name in header.split(","))
-    return [{"x-gzip": "gzip", "x-deflate": "deflate"}.get(name, name) for name in names if name not in ("", "identity")]
+    return [
+        {"x-gzip": "gzip", "x-deflate": "deflate"}.get(name, name) for name in names if name not in ("", "identity")
+    ]
 
 
 def open_decoder(codings: list[str]) -> Decoder:

@@ -1,7 +1,7 @@
 """Every error that this project raises on purpose, grouped by who must act.
 
-Law: one base class, one slug for each leaf, and a message that names the file, the place and the next step. A message never
-contains recorded bytes or a secret: it may end in a log that others read.
+Law: one base class, one slug for each leaf, and a message that names the file, the place and the next step. A message
+never contains recorded bytes or a secret: it may end in a log that others read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ __all__ = [
 
 
 class RecorderError(Exception):
-    """Base of all errors of `recorder` and `cassette_tools`. `slug` names the kind for documentation and JSON output."""
+    """Base of all errors of `recorder` and `cassette_tools`.
+
+    `slug` names the kind for documentation and JSON output.
+    """
 
     slug = "recorder-error"
 

@@ -1,7 +1,8 @@
 """Where the body of a message ends, and which of the bytes on the wire are body.
 
-Law: a deframer is fed what arrived and gives the body bytes in it; it holds at most one line of framing, never body. It follows
-RFC 9112 section 7.1 as far as http.client does, and stops at the first byte that it cannot place: what follows is not guessed.
+Law: a deframer is fed what arrived and gives the body bytes in it; it holds at most one line of framing, never body.
+It follows RFC 9112 section 7.1 as far as http.client does, and stops at the first byte that it cannot place: what
+follows is not guessed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ _MOST_TRAILERS = 100
 
 
 class Deframer(Protocol):
-    """Common to all: `feed` gives body bytes, `done` tells that the body has ended, `ends_at_close` that only the peer's close ends it."""
+    """Common to all framings.
+
+    `feed` gives body bytes, `done` tells that the body has ended, `broken` that its end cannot be known any more,
+    `ends_at_close` that only the peer's close ends it.
+    """
 
     name: str
     done: bool
@@ -116,7 +121,8 @@ class Chunked:
 
     def _read_size(self, line: bytes) -> None:
         try:
-            # As http.client: what stands behind ";" is an extension. int() takes signs and underscores; a negative size is nonsense.
+            # As http.client: what stands behind ";" is an extension. int() takes signs and underscores; a negative
+            # size is nonsense.
             self._left = int(line.split(b";", 1)[0], 16)
         except ValueError:
             self.broken = True

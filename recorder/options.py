@@ -27,12 +27,12 @@ SMALLEST_BODY_LIMIT = 1024
 class Options:
     """How to record.
 
-    `body_limit`: bytes of one body that are held in memory, and put into one line; a longer one goes out in pieces.
-    `durability`: when written records are forced to the disk: about every 5 seconds, with each record, or never. A killed
-    process loses nothing either way; this is about power cuts.
-    `on_error`: on the recorder's own trouble stop recording, or raise out of the client's call.
-    `share_pools`: let all urllib3 PoolManagers share connection pools with exactly equal settings.
-    `diagnose`: a deep memory sample every so many interactions; None for none.
+    - `body_limit`: bytes of one body that are held in memory, and put into one line; a longer one goes out in pieces.
+    - `durability`: when written records are forced to the disk: about every 5 seconds, with each record, or never. A
+      killed process loses nothing either way; this is about power cuts.
+    - `on_error`: on the recorder's own trouble stop recording, or raise out of the client's call.
+    - `share_pools`: let all urllib3 PoolManagers share connection pools with exactly equal settings.
+    - `diagnose`: a deep memory sample every so many interactions; None for none.
 
     Raises UsageError for a value that cannot work.
     """
@@ -59,7 +59,10 @@ class Options:
 
     @classmethod
     def from_json(cls, text: str) -> Options:
-        """Read what `to_json` wrote. Raises UsageError for anything else; unknown keys of a newer release are passed over."""
+        """Read what `to_json` wrote.
+
+        Raises UsageError for anything else; unknown keys of a newer release are passed over.
+        """
         try:
             values: Any = orjson.loads(text)
         except orjson.JSONDecodeError as error:

@@ -1,7 +1,8 @@
 """A recording: from `start` to `stop`, one cassette.
 
-Law: this module wires taps, captures and journal together and decides nothing about HTTP. It never stands in the program's
-way: its own trouble ends the recording, is told once on stderr, and leaves a readable cassette (unless `on_error="raise"`).
+Law: this module wires taps, captures and journal together and decides nothing about HTTP. It never stands in the
+program's way: its own trouble ends the recording, is told once on stderr, and leaves a readable cassette (unless
+`on_error="raise"`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import functools
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 import orjson
 
@@ -37,9 +38,9 @@ R = TypeVar("R")
 class Recording:
     """A recording that is running, or has stopped. Made by `start`, `record` or `join`.
 
-    `path`: the cassette. `seen`: requests that began. `interactions`: those written. `errors`: those of them in which the client saw a
-    failure. `lost`: those not written, by reason; after `stop`, seen = interactions + losses. `bytes`: written by this process.
-    `failure`: why recording stopped early, or None.
+    `path`: the cassette. `seen`: requests that began. `interactions`: those written. `errors`: those of them in which
+    the client saw a failure. `lost`: those not written, by reason; after `stop`, seen = interactions + losses.
+    `bytes`: written by this process. `failure`: why recording stopped early, or None.
 
     Memory: what the requests under way hold (see `capture`), and nothing of those that are done.
     """
@@ -75,17 +76,17 @@ class Recording:
         return self._journal.process
 
     def stop(self) -> None:
-        """End the recording: write what is under way as it stands, the end line, and close. Calling it again does nothing.
+        """End the recording: write what is under way as it stands, the end line, and close.
 
-        The methods of the clients are what they were, unless another recording goes on; connections and responses go on
-        working. Raises CassetteWriteError when an overwriting recording cannot replace the old cassette.
+        Calling it again does nothing. The methods of the clients are what they were, unless another recording goes on;
+        connections and responses go on working. Raises CassetteWriteError when an overwriting recording cannot replace the old cassette.
         """
         if self.stopped:
             return
         self._check_process()
         self.stopped = True
         atexit.unregister(self._stop_at_exit)
-        from recorder.taps import seams  # noqa: PLC0415 -- the taps load what they tap; a finished import is all this costs
+        from recorder.taps import seams  # noqa: PLC0415 -- see start
 
         seams.detach(self)
         for entry, exchange in list(self._open.values()):
@@ -108,11 +109,13 @@ class Recording:
             "bytes": self._journal.written,
         }
 
-    def __enter__(self) -> Recording:
+    def __enter__(self) -> Self:
         """Give itself: `with recorder.start(...) as recording:` stops at the end of the block."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Stop."""
         self.stop()
 
@@ -136,13 +139,17 @@ class Recording:
         return entry
 
     def write_interaction(self, entry: Entry, exchange: Exchange, incomplete: str | None) -> None:
-        """Write the line of an interaction that has ended. Raises CassetteWriteError only when `on_error` is "raise"."""
+        """Write the line of an interaction that has ended.
+
+        Raises CassetteWriteError only when `on_error` is "raise".
+        """
         if entry.pid != SYSTEM.getpid() or self._open.pop(entry.id, None) is None:
             return  # begun in the parent of this process, which writes it; or written by stop
         if not self._introduced:
             self._introduce()
         line = orjson.dumps(exchange.describe(entry, incomplete), option=orjson.OPT_APPEND_NEWLINE)
-        # Counted first: an exception that a signal handler throws behind the write must not make a written interaction uncounted.
+        # Counted first: an exception that a signal handler throws behind the write must not make a written
+        # interaction uncounted.
         self.interactions += 1
         failed = exchange.failure is not None
         self.errors += failed
@@ -164,7 +171,10 @@ class Recording:
             self._take_failure()
 
     def lose(self, entry: Entry, error: BaseException) -> None:
-        """Count an interaction that the recorder itself failed on; say so once. Raises only when `on_error` is "raise"."""
+        """Count an interaction that the recorder itself failed on; say so once.
+
+        Raises only when `on_error` is "raise".
+        """
         self._open.pop(entry.id, None)
         if isinstance(error, CassetteWriteError):
             raise error
@@ -182,15 +192,22 @@ class Recording:
     # Its own trouble.
 
     def miss(self, module: str, error: Exception) -> None:
-        """Take note that a client library, imported just now, could not be tapped: its requests pass unseen. Told once."""
+        """Take note that a client library, imported just now, could not be tapped: its requests pass unseen.
+
+        Told once.
+        """
         self.lost.setdefault(f"{module} could not be tapped", 0)
         self._tell(f"{module} could not be tapped ({type(error).__name__}); its requests are not recorded")
 
     def _count_own_bug(self, error: BaseException) -> None:
         self._count_loss(f"recorder error: {type(error).__name__}")
-        self._tell(f"one or more interactions could not be recorded: {type(error).__name__} in the recorder; please report it")
+        self._tell(
+            f"one or more interactions could not be recorded: {type(error).__name__} in the recorder; please report it"
+        )
         if self.options.on_error == "raise":
-            raise CassetteWriteError(f"{self.path}: an interaction could not be recorded ({type(error).__name__})") from error
+            raise CassetteWriteError(
+                f"{self.path}: an interaction could not be recorded ({type(error).__name__})"
+            ) from error
 
     def _take_failure(self) -> None:
         failure = self._journal.failure
@@ -241,7 +258,10 @@ class Recording:
         self._journal.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
     def _check_process(self) -> None:
-        """Notice a fork. The child counts from zero, under a token of its own; what was under way belongs to the parent."""
+        """Notice a fork.
+
+        The child counts from zero, under a token of its own; what was under way belongs to the parent.
+        """
         pid = SYSTEM.getpid()
         if pid == self.pid:
             return
@@ -273,9 +293,9 @@ def start(
 ) -> Recording:
     """Begin to record every HTTP request of this process, and of its forks, into the cassette at `path`.
 
-    `mode`: "new" refuses a file that exists, "append" adds to it, "overwrite" replaces it when the recording is stopped. The other
-    arguments are those of `Options`. Ends with `Recording.stop`, or at the process's exit.
-    Raises CassetteExistsError, CassetteWriteError, RecordingStateError, UsageError; nothing is recorded then.
+    `mode`: "new" refuses a file that exists, "append" adds to it, "overwrite" replaces it when the recording is
+    stopped. The other arguments are those of `Options`. Ends with `Recording.stop`, or at the process's exit. Raises
+    CassetteExistsError, CassetteWriteError, RecordingStateError, UsageError; nothing is recorded then.
 
     >>> recording = start("cassette.jsonl")  # doctest: +SKIP
     >>> recording.stop()  # doctest: +SKIP
@@ -288,7 +308,9 @@ def start(
     target = Path(path).absolute()
     for active in seams.recordings():
         if active.path == target:
-            raise RecordingStateError(f"{target} is being recorded already; stop that recording first, or choose another path")
+            raise RecordingStateError(
+                f"{target} is being recorded already; stop that recording first, or choose another path"
+            )
     clock = Clock()
     journal = Journal.create(target, mode=mode, durability=durability, body_limit=body_limit, clock=clock)
     recording = Recording(journal, target, options, clock, joined=False)
@@ -296,7 +318,9 @@ def start(
 
 
 def join(path: str | os.PathLike[str], *, run: str, options: Options) -> Recording:
-    """Take part in a run that a parent process began with `ctools record`: append to its cassette. Writes nothing until a request is made.
+    """Take part in a run that a parent process began with `ctools record`: append to its cassette.
+
+    Writes nothing until a request is made.
 
     Raises CassetteNotFoundError, CassetteWriteError.
     """
@@ -356,7 +380,9 @@ class record:  # noqa: N801 -- used as a function: `with record(path):`, `@recor
         self._recording = self._start()
         return self._recording
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Stop, and let an exception pass."""
         recording, self._recording = self._recording, None
         if recording is not None:
@@ -369,11 +395,11 @@ class record:  # noqa: N801 -- used as a function: `with record(path):`, `@recor
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
-            async def recorded_coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
+            async def recorded_coroutine(*args: P.args, **kwargs: P.kwargs) -> object:
                 with self._start():
                     return await function(*args, **kwargs)
 
-            return recorded_coroutine  # type: ignore[return-value] # R is the coroutine's type, which mypy cannot see through
+            return recorded_coroutine  # type: ignore[return-value] # R is the coroutine's type: mypy does not see it
 
         @functools.wraps(function)
         def recorded(*args: P.args, **kwargs: P.kwargs) -> R:

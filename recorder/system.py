@@ -1,19 +1,34 @@
 """The operating system and the clock, as the recorder uses them.
 
-Law: what stands here was taken at import and stays what it was. A program under test may mock `os`, `time` or `open`, freeze
-its clock or fake its file system; the recorder must go on writing real bytes to a real file with real times. The
-functions are held as attributes of a class because the libraries that fake things look through the globals of modules.
+Law: what stands here was taken at import and stays what it was. A program under test may mock `os`, `time` or `open`,
+freeze its clock or fake its file system; the recorder must go on writing real bytes to a real file with real times.
+The functions are held as attributes of a class because the libraries that fake things look through the globals of
+modules.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["SYSTEM", "Clock", "System", "resident_bytes"]
 
 _SECOND = 1_000_000_000
+
+
+def _clock(name: str, otherwise: Callable[[], int]) -> Callable[[], int]:
+    get = getattr(time, "clock_gettime_ns", None)
+    return otherwise if get is None else functools.partial(get, getattr(time, name))
+
+
+_monotonic_ns = _clock("CLOCK_MONOTONIC", time.monotonic_ns)
+_realtime_ns = _clock("CLOCK_REALTIME", time.time_ns)
 
 
 class System:
@@ -37,20 +52,10 @@ class System:
     unlink = staticmethod(os.unlink)
     getpid = staticmethod(os.getpid)
     urandom = staticmethod(os.urandom)
-    monotonic_ns = staticmethod(time.monotonic_ns)
-
-    if hasattr(time, "clock_gettime_ns"):
-
-        @staticmethod
-        def realtime_ns(_get=time.clock_gettime_ns, _clock=time.CLOCK_REALTIME) -> int:  # type: ignore[no-untyped-def] # noqa: ANN001, D102 -- bound at import on purpose
-            return int(_get(_clock))
-
-        @staticmethod
-        def monotonic_ns(_get=time.clock_gettime_ns, _clock=time.CLOCK_MONOTONIC) -> int:  # type: ignore[no-untyped-def,no-redef] # noqa: ANN001, D102, F811 -- freezegun fakes monotonic_ns, but not this
-            return int(_get(_clock))
-
-    else:
-        realtime_ns = staticmethod(time.time_ns)
+    # freezegun replaces the functions that tell the time, but not clock_gettime; time-machine fakes only its
+    # real-time clock, and that is checked against the kernel's (see Clock).
+    monotonic_ns = staticmethod(_monotonic_ns)
+    realtime_ns = staticmethod(_realtime_ns)
 
 
 SYSTEM = System()
@@ -71,8 +76,8 @@ def _kernel_time_ns() -> int | None:
 class Clock:
     """Real UTC time, also in a program whose clock is frozen or travels.
 
-    Made once a recording: one look at the wall clock, checked against the kernel's, and from then on the monotonic clock. So times
-    of one recording never run backwards.
+    Made once a recording: one look at the wall clock, checked against the kernel's, and from then on the monotonic
+    clock. So times of one recording never run backwards.
     """
 
     __slots__ = ("_last", "_offset", "now")
@@ -93,13 +98,17 @@ class Clock:
         second, fraction = divmod(monotonic_ns + self._offset, _SECOND)
         last, prefix = self._last  # one tuple, so that two threads cannot mix a second with the text of another
         if second != last:
-            prefix = "%04d-%02d-%02dT%02d:%02d:%02d" % self._gmtime(second)[:6]
+            year, month, day, hour, minute, sec = self._gmtime(second)[:6]
+            prefix = f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{sec:02d}"
             self._last = (second, prefix)
         return f"{prefix}.{fraction // 1000:06d}Z"
 
 
 class _Statm:
-    """Where Linux tells the resident size. Opened for each reading: a descriptor kept could be closed by the program."""
+    """Where Linux tells the resident size.
+
+    Opened for each reading: a descriptor kept could be closed by the program.
+    """
 
     __slots__ = ()
 

@@ -1,11 +1,11 @@
 """The writing side of a cassette.
 
-Law: one record is one `write` on a descriptor opened with O_APPEND, or it is nothing. A record is never split over two calls, never
-held back, never written twice. There is no lock: the kernel orders appends of threads and processes, so a fork, a signal
-handler or a garbage collection in the middle of an append cannot dead-lock.
+Law: one record is one `write` on a descriptor opened with O_APPEND, or it is nothing. A record is never split over
+two calls, never held back, never written twice. There is no lock: the kernel orders appends of threads and processes,
+so a fork, a signal handler or a garbage collection in the middle of an append cannot dead-lock.
 
-What fails is final: after one failed write or sync the journal takes no more records. It then takes its own torn bytes off the end
-of the file, if they are still the end, so that every reader can read up to there.
+What fails is final: after one failed write or sync the journal takes no more records. It then takes its own torn
+bytes off the end of the file, if they are still the end, so that every reader can read up to there.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ class Journal:
     """One cassette, open for appending. Made by `create` or `join`.
 
     `path` is where records go now: for an overwriting recording the file beside the target, until `close` renames it.
-    `run` and `process` are the tokens that lines carry. `written` counts bytes of whole records of this process. `failure` is None, or the
-    CassetteWriteError that ended it. Holds no record: memory is that of the one line being written.
+    `run` and `process` are the tokens that lines carry. `written` counts bytes of whole records of this process.
+    `failure` is None, or the CassetteWriteError that ended it. Holds no record: memory is that of the one line being
+    written.
     """
 
     __slots__ = (
@@ -59,8 +60,16 @@ class Journal:
         "written",
     )
 
-    def __init__(  # noqa: D107 -- use create or join
-        self, path: Path, descriptor: int, *, run: str, target: Path | None, durability: Durability, clock: Clock, system: System
+    def __init__(
+        self,
+        path: Path,
+        descriptor: int,
+        *,
+        run: str,
+        target: Path | None,
+        durability: Durability,
+        clock: Clock,
+        system: System,
     ) -> None:
         self.path = path
         self.run = run
@@ -91,9 +100,9 @@ class Journal:
     ) -> Journal:
         """Begin a run: make the file, or take up the one that is there, and write a header line.
 
-        `new` refuses a path that exists. `append` adds a run behind what is there, after checking that it is a cassette. `overwrite`
-        writes beside the path and replaces it on `close`, so that the old cassette stays whole until the new one is.
-        Raises CassetteExistsError, CassetteWriteError, UsageError.
+        `new` refuses a path that exists. `append` adds a run behind what is there, after checking that it is a
+        cassette. `overwrite` writes beside the path and replaces it on `close`, so that the old cassette stays whole
+        until the new one is. Raises CassetteExistsError, CassetteWriteError, UsageError.
         """
         target = Path(path).absolute()
         clock = clock or Clock(system)
@@ -126,9 +135,7 @@ class Journal:
                 "redaction": redaction,
                 "body_limit": body_limit,
             }
-            journal.append(lead + orjson.dumps(header, option=orjson.OPT_APPEND_NEWLINE))
-            if journal.failure is not None:
-                raise journal.failure
+            journal._begin(lead + orjson.dumps(header, option=orjson.OPT_APPEND_NEWLINE))
         except BaseException:
             system.close(descriptor)
             if fresh:
@@ -154,13 +161,20 @@ class Journal:
         try:
             descriptor = system.open(place, _APPEND)
         except FileNotFoundError as error:
-            raise CassetteNotFoundError(f"{place} is gone; was the recording that started this process moved?") from error
+            raise CassetteNotFoundError(
+                f"{place} is gone; was the recording that started this process moved?"
+            ) from error
         except OSError as error:
             raise _cannot_open(place, error) from error
-        return cls(place, descriptor, run=run, target=None, durability=durability, clock=clock or Clock(system), system=system)
+        return cls(
+            place, descriptor, run=run, target=None, durability=durability, clock=clock or Clock(system), system=system
+        )
 
     def append(self, record: bytes) -> bool:
-        """Write one whole record. False when the journal has failed, now or before; `failure` says why. Never raises OSError."""
+        """Write one whole record.
+
+        False when the journal has failed, now or before; `failure` says why. Never raises OSError.
+        """
         if self.failure is not None:
             return False
         try:
@@ -174,7 +188,10 @@ class Journal:
         return True
 
     def sync(self) -> bool:
-        """Force what is written to the disk. A failed one is final (the kernel may have dropped the pages: no second try can tell)."""
+        """Force what is written to the disk.
+
+        A failed one is final (the kernel may have dropped the pages: no second try can tell).
+        """
         if self.failure is not None:
             return False
         try:
@@ -196,12 +213,17 @@ class Journal:
         return self.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
     def after_fork(self) -> None:
-        """Become the journal of a forked child: a token of its own, counts from zero. The descriptor is shared, and may be."""
+        """Become the journal of a forked child: a token of its own, counts from zero.
+
+        The descriptor is shared, and may be.
+        """
         self.process = new_token(self._system)
         self.written = 0
 
     def close(self) -> None:
-        """Force to disk, close, and put an overwriting recording in the place of the old one. Calling it again does nothing.
+        """Force to disk, close, and put an overwriting recording in the place of the old one.
+
+        Calling it again does nothing.
 
         Raises CassetteWriteError when the replacement fails; the recording is then beside the target.
         """
@@ -216,11 +238,15 @@ class Journal:
             self._replace(self._target)
 
     def discard(self) -> None:
-        """Close and remove a cassette that this journal created and that holds only its header: the run did not begin."""
+        """Close and remove a cassette that this journal created: its run did not begin after all."""
         descriptor, self._descriptor = self._descriptor, -1
         if self._is_ours(descriptor):
             self._system.close(descriptor)
             self._system.unlink(self.path)
+
+    def _begin(self, header: bytes) -> None:
+        if not self.append(header) and self.failure is not None:
+            raise self.failure
 
     def _write(self, record: bytes) -> None:
         for attempt in (1, 2):
@@ -234,8 +260,9 @@ class Journal:
                 raise
             if count == len(record):
                 return
-            # Short: the disk is filling up, or a limit is near. The rest must not follow on its own, another process may have
-            # written since. Take the torn bytes off and try the whole record once more: the second try names the reason.
+            # Short: the disk is filling up, or a limit is near. The rest must not follow on its own, another process
+            # may have written since. Take the torn bytes off and try the whole record once more: the second try names
+            # the reason.
             if not self._take_back(record[:count]) or attempt == 2:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -252,7 +279,10 @@ class Journal:
         return True
 
     def _check_descriptor(self) -> None:
-        """Open the file again when the program closed our descriptor (daemons close them all), before the number means another file."""
+        """Open the file again when the program closed our descriptor; daemons close them all.
+
+        Looked at before each write: the number may by now be another file of the program's.
+        """
         if self._descriptor >= 0 and self._is_ours(self._descriptor):
             return
         if self._descriptor < 0:
@@ -285,7 +315,9 @@ class Journal:
         try:
             self._system.replace(self.path, target)
         except OSError as error:
-            raise CassetteWriteError(f"{target}: cannot be replaced ({error.strerror}); the recording is in {self.path}") from error
+            raise CassetteWriteError(
+                f"{target}: cannot be replaced ({error.strerror}); the recording is in {self.path}"
+            ) from error
 
     def _fail(self, error: OSError) -> None:
         step = {
@@ -315,7 +347,8 @@ def _open_for_run(place: Path, mode: Mode, system: System) -> tuple[int, bool]:
             raise CassetteExistsError(f"{place} exists already; choose append or overwrite, or another path") from error
         if mode == "overwrite":
             raise CassetteExistsError(
-                f"{place} is there: a recording that is running, or one that was killed; rename it to keep it, or delete it"
+                f"{place} is there: a recording that is running, or one that was killed; "
+                "rename it to keep it, or delete it"
             ) from error
     except OSError as error:
         raise _cannot_open(place, error) from error
@@ -326,7 +359,10 @@ def _open_for_run(place: Path, mode: Mode, system: System) -> tuple[int, bool]:
 
 
 def _check_appendable(place: Path, descriptor: int, system: System) -> bytes:
-    """Make sure that the file is a cassette of this format. Gives what must stand before the new header: a line end after a torn tail."""
+    """Make sure that the file is a cassette of this format.
+
+    Gives what must stand before the new header: a line end after a torn tail.
+    """
     head = system.read(descriptor, 4096)
     if not head:
         return b""

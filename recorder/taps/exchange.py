@@ -1,7 +1,8 @@
 """One request and what came of it, from the moment the client began until its interaction is written.
 
-Law: an exchange takes facts from a tap and hands them to the recordings that were active when it began. It never touches the
-connection, never raises into the client (but for a recording that was told to), and is finished exactly once for each recording.
+Law: an exchange takes facts from a tap and hands them to the recordings that were active when it began. It never
+touches the connection, never raises into the client (but for a recording that was told to), and is finished exactly
+once for each recording.
 """
 
 from __future__ import annotations
@@ -113,7 +114,9 @@ class Exchange:
         "url_base",
     )
 
-    def __init__(self, recordings: Iterable[Recording], method: str, target: str, url_base: str, started_ns: int) -> None:
+    def __init__(
+        self, recordings: Iterable[Recording], method: str, target: str, url_base: str, started_ns: int
+    ) -> None:
         self.method = method
         self.target = target
         self.url_base = url_base
@@ -175,7 +178,9 @@ class Exchange:
         for part in (data,) if framing is None else framing.feed(data):
             for entry in self.entries:
                 if entry.request is None:
-                    entry.request = entry.open_body("request", _codings(self.request_head.headers if self.request_head else ()))
+                    entry.request = entry.open_body(
+                        "request", _codings(self.request_head.headers if self.request_head else ())
+                    )
                 entry.request.feed(part)
 
     # The response.
@@ -185,7 +190,8 @@ class Exchange:
         self.response_head = head
         self._framing = framing
         if self.failure is not None and self.failure["phase"] == "send":
-            # The server answered before it had read the request: what broke the sending is no failure that the client saw.
+            # The server answered before it had read the request: what broke the sending is no failure that the client
+            # saw.
             self.failure = None
         if framing is not None:
             codings = _codings(head.headers)
@@ -193,7 +199,10 @@ class Exchange:
                 entry.response = entry.open_body("response", codings)
 
     def receive(self, data: bytes) -> bool:
-        """Take bytes of the response body off the wire. True when the body has ended with them, and the interaction is written."""
+        """Take bytes of the response body off the wire.
+
+        True when the body has ended with them, and the interaction is written.
+        """
         framing = self._framing
         if framing is None:
             return False
@@ -240,7 +249,10 @@ class Exchange:
             self.failure = describe_error(phase, error)
 
     def finish(self, incomplete: str | None = None) -> None:
-        """Write the interaction to every recording that has not got it yet. `incomplete` says why the response body is not all there."""
+        """Write the interaction to every recording that has not got it yet.
+
+        `incomplete` says why the response body is not all there.
+        """
         if self.ended_ns is None:
             self.ended_ns = self.entries[0].recording.clock.now() if self.entries else 0
         if incomplete == "truncated" and self.failure is None:
@@ -256,7 +268,10 @@ class Exchange:
             self.write(entry, incomplete)
 
     def _describe_truncation(self) -> dict[str, Any]:
-        """Tell a body that ended early as http.client does. Whether the client asked for the missing bytes, the wire does not show."""
+        """Tell a body that ended early as http.client does.
+
+        Whether the client asked for the missing bytes, the wire does not show.
+        """
         got = max((entry.response.wire_size for entry in self.entries if entry.response is not None), default=0)
         left = getattr(self._framing, "left", None)
         message = f"IncompleteRead({got} bytes read" + (f", {left} more expected)" if left else ")")
@@ -311,7 +326,10 @@ class Exchange:
         if self.failure is not None:
             record["error"] = self.failure
             if self.received and self.response_head is None:
-                record["error"] = {**self.failure, "received": b64encode(self.received[:_MOST_RECEIVED]).decode("ascii")}
+                record["error"] = {
+                    **self.failure,
+                    "received": b64encode(self.received[:_MOST_RECEIVED]).decode("ascii"),
+                }
         record["bodies"] = bodies
         return record
 
@@ -409,4 +427,3 @@ def _url(base: str, target: str) -> tuple[str, str | None]:
     if lower.startswith(("http://", "https://")):
         return target, target
     return base + "/", target
-

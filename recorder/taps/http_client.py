@@ -1,7 +1,8 @@
 """The taps on http.client: everything that urllib, urllib3, requests, botocore and httplib2 send passes here too.
 
-Law: a tap calls the original with what it was given and returns what it gave; around that it fills an exchange. A connection is
-known weakly, its state is kept here and not on it. Facts about http.client are from its source, CPython 3.11 to 3.14.
+Law: a tap calls the original with what it was given and returns what it gave; around that it fills an exchange. A
+connection is known weakly, its state is kept here and not on it. Facts about http.client are from its source, CPython
+3.11 to 3.14.
 """
 
 from __future__ import annotations
@@ -293,7 +294,10 @@ def _begin(connection: Any, method: str, target: str) -> None:
 
 
 def _tee_request(exchange: Exchange, data: Any) -> Any:
-    """Take what is sent. Gives what to send: the very object, or for a file or an iterable one that hands on what it gives."""
+    """Take what is sent.
+
+    Gives what to send: the very object, or for a file or an iterable one that hands on what it gives.
+    """
     try:
         if isinstance(data, bytes):
             exchange.send(data)
@@ -356,7 +360,10 @@ def _read_head(response: Any) -> tuple[ResponseHead, Deframer | None]:
     """Tell the head as http.client has read it, and how the body's end will be known."""
     message = response.headers
     head = ResponseHead(
-        response.status, response.reason, "HTTP/1.0" if response.version == 10 else "HTTP/1.1", list(message.raw_items())
+        response.status,
+        response.reason,
+        "HTTP/1.0" if response.version == 10 else "HTTP/1.1",
+        list(message.raw_items()),
     )
     if response._method == "HEAD":  # noqa: SLF001 -- the only place where a response knows
         return head, None
@@ -477,7 +484,12 @@ def _url_base(connection: Any) -> str:
 
 # Who asks.
 
-_BY_MODULE = {"urllib.request": "urllib.request", "xmlrpc.client": "xmlrpc.client", "httplib2": "httplib2", "botocore": "botocore"}
+_BY_MODULE = {
+    "urllib.request": "urllib.request",
+    "xmlrpc.client": "xmlrpc.client",
+    "httplib2": "httplib2",
+    "botocore": "botocore",
+}
 
 
 def _client_of(connection: Any) -> str:

@@ -1,9 +1,9 @@
 """Which methods of which client libraries are tapped, and how they are patched and restored.
 
-Law: TABLE is the one list of seams. Each is a method patched in place, once, for as long as any recording is active, and restored by
-`detach` of the last one. Nothing is toggled per request; a patched method asks `active()` and otherwise does what it did. A library
-that is not loaded is not loaded for us: its seams wait for its import. When one step of an install fails, the steps before it are
-rolled back.
+Law: TABLE is the one list of seams. Each is a method patched in place, once, for as long as any recording is active,
+and restored by `detach` of the last one. Nothing is toggled per request; a patched method asks `active()` and
+otherwise does what it did. A library that is not loaded is not loaded for us: its seams wait for its import. When one
+step of an install fails, the steps before it are rolled back.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ __all__ = ["TABLE", "Seam", "active", "attach", "detach", "installed", "recordin
 class Seam(NamedTuple):
     """One patched function: `owner` is a class in `module`, or empty for a function of the module itself.
 
-    `tap` names the function (as "module:function") that takes the original and gives its replacement. A seam that is not `required` is passed
-    over where a release of the library has no such function.
+    `tap` names the function (as "module:function") that takes the original and gives its replacement. A seam that is
+    not `required` is passed over where a release of the library has no such function.
     """
 
     module: str
@@ -47,9 +47,21 @@ TABLE: tuple[Seam, ...] = (
     Seam("http.client", "HTTPResponse", "begin", "recorder.taps.http_client:tap_begin"),
     Seam("urllib3.connection", "HTTPConnection", "connect", "recorder.taps.http_client:tap_connect"),
     Seam("urllib3.connection", "HTTPSConnection", "connect", "recorder.taps.http_client:tap_connect"),
-    Seam("urllib3.connection", "", "_ssl_wrap_socket_and_match_hostname", "recorder.taps.tls:tap_wrap_socket", required=False),
+    Seam(
+        "urllib3.connection",
+        "",
+        "_ssl_wrap_socket_and_match_hostname",
+        "recorder.taps.tls:tap_wrap_socket",
+        required=False,
+    ),
     Seam("urllib3.connectionpool", "HTTPConnectionPool", "urlopen", "recorder.taps.urllib3:tap_urlopen"),
-    Seam("urllib3.poolmanager", "PoolManager", "connection_from_pool_key", "recorder.taps.urllib3:tap_pool", required=False),
+    Seam(
+        "urllib3.poolmanager",
+        "PoolManager",
+        "connection_from_pool_key",
+        "recorder.taps.urllib3:tap_pool",
+        required=False,
+    ),
     Seam("httplib2", "Http", "_conn_request", "recorder.taps.httplib2:tap_conn_request", required=False),
     Seam("httplib2", "HTTPConnectionWithTimeout", "connect", "recorder.taps.http_client:tap_connect", required=False),
     Seam("httplib2", "HTTPSConnectionWithTimeout", "connect", "recorder.taps.http_client:tap_connect", required=False),
@@ -70,7 +82,10 @@ _sharing = False
 
 
 def active() -> tuple[Recording, ...]:
-    """Give the recordings that take what begins now: every active one, so that a recording inside another hides nothing from it."""
+    """Give the recordings that take what begins now.
+
+    Every active one: a recording inside another hides nothing from it.
+    """
     return _recordings
 
 
@@ -88,7 +103,10 @@ def installed() -> list[str]:
 
 
 def attach(recording: Recording) -> None:
-    """Let a recording take what begins from now on. The first one installs the taps; when that fails, it leaves nothing behind."""
+    """Let a recording take what begins from now on.
+
+    The first one installs the taps; when that fails, it leaves nothing behind.
+    """
     global _recordings, _sharing  # noqa: PLW0603 -- what is patched is global, and so is who listens
     if not _recordings:
         _install()
@@ -168,7 +186,10 @@ def _is_loading(module: ModuleType) -> bool:
 
 
 class _ImportWatch:
-    """Patches a library when the program imports it. Finds modules by asking the other finders; changes nothing about what they find."""
+    """Patches a library when the program imports it.
+
+    Finds modules by asking the other finders; changes nothing about what they find.
+    """
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """Find a module that has seams, and have its loader tell when it is loaded. None for all others."""
@@ -186,7 +207,10 @@ class _ImportWatch:
 
 
 class _TellingLoader:
-    """A module's loader, but for one thing: after the module is executed, its seams are patched. Takes itself out of the module first."""
+    """A module's loader, but for one thing: after the module is executed, its seams are patched.
+
+    Takes itself out of the module first.
+    """
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader

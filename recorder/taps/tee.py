@@ -1,8 +1,9 @@
 """The tee on a response's socket file: everything the client reads off the wire passes by here, and only that.
 
-Law: the file object that the client holds stays the very object that it is. While a response is under way its raw layer, and nothing
-else, has a class of ours, which reads as before and hands a copy of each read to the exchange; after the last byte it is what it
-was. Nothing is read that the client does not read, nothing is held back, and nothing of ours keeps a file alive.
+Law: the file object that the client holds stays the very object that it is. While a response is under way its raw
+layer, and nothing else, has a class of ours, which reads as before and hands a copy of each read to the exchange;
+after the last byte it is what it was. Nothing is read that the client does not read, nothing is held back, and
+nothing of ours keeps a file alive.
 """
 
 from __future__ import annotations
@@ -127,7 +128,10 @@ _teed_classes: dict[type, type] = {}
 
 
 def attach(exchange: Exchange, file: Any) -> Tee | None:
-    """Put a tee on a response's file. None when the file is not a buffered socket file: the body then cannot be seen."""
+    """Put a tee on a response's file.
+
+    None when the file is not a buffered socket file: the body then cannot be seen.
+    """
     raw = getattr(file, "raw", None)
     if type(file) is not io.BufferedReader or not isinstance(raw, SocketIO) or "_recorder_tee" in vars(raw):
         return None
@@ -135,7 +139,9 @@ def attach(exchange: Exchange, file: Any) -> Tee | None:
     teed = _teed_classes.get(own)
     if teed is None:
         # The same name, so that what prints a type prints what it always did.
-        teed = _teed_classes[own] = type(own.__name__, (_TeedReads, own), {"__module__": own.__module__, "_recorder_own": own})
+        teed = _teed_classes[own] = type(
+            own.__name__, (_TeedReads, own), {"__module__": own.__module__, "_recorder_own": own}
+        )
     tee = Tee(exchange, raw)
     try:
         raw._recorder_tee = tee  # type: ignore[attr-defined] # noqa: SLF001 -- our own attribute on somebody's object

@@ -1,12 +1,13 @@
 """The TLS context cache: the CA store is loaded once, not once a connection.
 
-Law: only contexts that urllib3 would have made for itself are cached; one that the caller made is never looked at, let alone changed.
-The key is every setting that goes into a context, the identity of every file included, so that sharing one can neither loosen
-verification nor lend a certificate. A context is made whole, under a lock, and sealed: setting what is set already does nothing, and
-any other change takes it out of the cache first, so that no later connection shares it.
+Law: only contexts that urllib3 would have made for itself are cached; one that the caller made is never looked at,
+let alone changed. The key is every setting that goes into a context, the identity of every file included, so that
+sharing one can neither loosen verification nor lend a certificate. A context is made whole, under a lock, and sealed:
+setting what is set already does nothing, and any other change takes it out of the cache first, so that no later
+connection shares it.
 
-Why: loading a CA bundle takes about 20 ms and 0.5 MB, for each new session. What goes wrong with careless sharing: requests 6667,
-6715, 6730, 6767; urllib3 3623.
+Why: loading a CA bundle takes about 20 ms and 0.5 MB, for each new session. What goes wrong with careless sharing:
+requests 6667, 6715, 6730, 6767; urllib3 3623.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _MOST_CONTEXTS = 32
 class SealedContext(ssl.SSLContext):
     """A context in the cache. An SSLContext in every way; one that is changed leaves the cache."""
 
-    @property
+    @property  # type: ignore[override] # typeshed knows a plain attribute
     def verify_mode(self) -> ssl.VerifyMode:
         """See ssl.SSLContext."""
         return super().verify_mode
@@ -53,7 +54,10 @@ class SealedContext(ssl.SSLContext):
             ssl.SSLContext.check_hostname.__set__(self, value)  # type: ignore[attr-defined] # a C descriptor of the base
 
     def set_alpn_protocols(self, alpn_protocols: Any) -> None:
-        """See ssl.SSLContext. Setting the same again would free the list while another thread's connection copies it."""
+        """See ssl.SSLContext.
+
+        Setting the same again would free the list while another thread's connection copies it.
+        """
         if list(alpn_protocols) != vars(self).get("_recorder_alpn"):
             self._unseal()
             super().set_alpn_protocols(alpn_protocols)
@@ -89,7 +93,10 @@ class SealedContext(ssl.SSLContext):
 
 
 class _Cache:
-    """Contexts by their full key. A lock of its own for each process: one taken in the parent at a fork would stay taken."""
+    """Contexts by their full key.
+
+    A lock of its own for each process: one taken in the parent at a fork would stay taken.
+    """
 
     def __init__(self) -> None:
         self._contexts: OrderedDict[Any, ssl.SSLContext] = OrderedDict()
@@ -100,11 +107,11 @@ class _Cache:
         if SYSTEM.getpid() != self._pid:
             self._lock, self._pid = RLock(), SYSTEM.getpid()
         with self._lock:
-            context = self._contexts.get(key)
-            if context is not None:
+            known = self._contexts.get(key)
+            if known is not None:
                 self._contexts.move_to_end(key)
-                return context
-            context = make()
+                return known
+            context: ssl.SSLContext | None = make()
             if context is not None:
                 self._contexts[key] = context
                 while len(self._contexts) > _MOST_CONTEXTS:
@@ -154,10 +161,16 @@ _ENVIRONMENT = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "OPENSSL_CONF"
 def _find(settings: dict[str, Any]) -> ssl.SSLContext | None:
     """Give a cached context for urllib3's settings, or None where urllib3 shall make its own, with its own errors."""
     library = sys.modules["urllib3.connection"]
-    if settings.get("key_password") is not None or library.ssl_.IS_PYOPENSSL or library.ssl_.SSLContext is not ssl.SSLContext:
+    if (
+        settings.get("key_password") is not None
+        or library.ssl_.IS_PYOPENSSL
+        or library.ssl_.SSLContext is not ssl.SSLContext
+    ):
         return None
     own_match = bool(
-        settings.get("assert_fingerprint") or settings.get("assert_hostname") or settings.get("assert_hostname") is False
+        settings.get("assert_fingerprint")
+        or settings.get("assert_hostname")
+        or settings.get("assert_hostname") is False
     )
     try:
         key = (
@@ -176,7 +189,7 @@ def _find(settings: dict[str, Any]) -> ssl.SSLContext | None:
 
 
 def _make(library: Any, settings: dict[str, Any], *, own_match: bool) -> ssl.SSLContext | None:
-    """Make what urllib3's `_ssl_wrap_socket_and_match_hostname` and `ssl_wrap_socket` make, in their order, and seal it."""
+    """Make what urllib3's `_ssl_wrap_socket_and_match_hostname` and `ssl_wrap_socket` make, in their order; seal it."""
     certificate, private_key = settings.get("cert_file"), settings.get("key_file")
     if certificate and library.ssl_._is_key_file_encrypted(private_key or certificate):  # noqa: SLF001 -- urllib3's own test for its own refusal
         return None
@@ -193,7 +206,9 @@ def _make(library: Any, settings: dict[str, Any], *, own_match: bool) -> ssl.SSL
     if own_match or not library.ssl_.HAS_NEVER_CHECK_COMMON_NAME:
         context.check_hostname = False
     if _has_authorities(settings):
-        context.load_verify_locations(settings.get("ca_certs"), settings.get("ca_cert_dir"), settings.get("ca_cert_data"))
+        context.load_verify_locations(
+            settings.get("ca_certs"), settings.get("ca_cert_dir"), settings.get("ca_cert_data")
+        )
     else:
         context.load_default_certs()
     if certificate:
@@ -218,5 +233,5 @@ def file_mark(path: Any) -> Any:
     """Tell a file from any other, and from itself before it was changed. Raises OSError where there is none."""
     if not path:
         return path
-    status = os.stat(path)
+    status = SYSTEM.stat(path)
     return (os.fspath(path), status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_dev)

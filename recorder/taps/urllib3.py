@@ -1,8 +1,8 @@
 """The taps on urllib3 itself: what is asked of a pool, and, where that is wanted, which pool.
 
-Law: `urlopen` is only looked at; the wire is tapped below, at http.client. Pools are shared only on request, only between managers
-whose full pool keys are equal (all TLS settings, proxy, limits and classes in it), and never where a pool makes callers wait for a
-connection: two sessions that each hold one would wait for each other for ever.
+Law: `urlopen` is only looked at; the wire is tapped below, at http.client. Pools are shared only on request, only
+between managers whose full pool keys are equal (all TLS settings, proxy, limits and classes in it), and never where a
+pool makes callers wait for a connection: two sessions that each hold one would wait for each other for ever.
 """
 
 from __future__ import annotations
@@ -52,14 +52,21 @@ def _client() -> str:
     return version_of(home if home in ("requests", "botocore") else "urllib3")
 
 
-def _describe(pool: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, str, Iterable[tuple[str, str]], Any]:
+def _describe(
+    pool: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[str, str, Iterable[tuple[str, str]], Any]:
     """Read the arguments of urlopen(method, url, body=None, headers=None, ...)."""
     names = ("method", "url", "body", "headers")
     asked = {**dict(zip(names, args, strict=False)), **kwargs}
     headers = asked.get("headers")
     if headers is None:
         headers = pool.headers
-    return str(asked.get("method", "")), str(asked.get("url", "/")), list(dict(headers or {}).items()), asked.get("body")
+    return (
+        str(asked.get("method", "")),
+        str(asked.get("url", "/")),
+        list(dict(headers or {}).items()),
+        asked.get("body"),
+    )
 
 
 _pools: OrderedDict[Any, Any] = OrderedDict()
@@ -79,7 +86,10 @@ def tap_pool(original: Any) -> Any:
         if pool is None or pool.pool is None:  # closed: urllib3 marks it so
             # Not kept in the manager: `clear` of one session must not close what another one uses.
             pool = _pools[key] = self._new_pool(
-                request_context["scheme"], request_context["host"], request_context["port"], request_context=request_context
+                request_context["scheme"],
+                request_context["host"],
+                request_context["port"],
+                request_context=request_context,
             )
             while len(_pools) > _MOST_POOLS:
                 _pools.popitem(last=False)
