@@ -49,7 +49,10 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the client sent, or, with `sent` false, what it would have sent had there been a connection."""
+    """What the client sent, or, with `sent` false, what it would have sent had there been a connection.
+
+    `target` is the request target as it was sent; None where it is the path and query of `url`.
+    """
 
     method: str
     url: str
@@ -57,6 +60,7 @@ class Request:
     headers: Headers
     body: Body | None
     sent: bool
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,9 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """One request and what came of it. `timings_ms` are milliseconds, `rss` bytes, `started_at` aware and in UTC.
+    """One request and what came of it: a response, a failure, both, or neither where the client let go first.
+
+    `timings_ms` are milliseconds, `rss` bytes, `started_at` aware and in UTC.
 
     `extra` holds what this release does not know, under the keys where it stood: unknown keys of the request are in
     `extra["request"]`, and so on.
@@ -140,8 +146,7 @@ class Interaction:
         if kind != "interaction":
             raise keys.wrong("type", '"interaction"')
         keys.passed("bodies")
-        failure = keys.optional("error", _failure)
-        interaction = cls(
+        return cls(
             id=keys.text("id"),
             seq=keys.count("seq"),
             started_at=keys.moment("started_at"),
@@ -154,12 +159,9 @@ class Interaction:
             rss=keys.optional_count("rss"),
             request=keys.required("request", _request),
             response=keys.optional("response", _response),
-            failure=failure,
+            failure=keys.optional("error", _failure),
             extra=MappingProxyType(extra) if (extra := keys.rest()) else _NOTHING,
         )
-        if interaction.response is None and failure is None:
-            raise BadCassetteError(f"{where}: both `response` and `error` are missing. An interaction has one of them.")
-        return interaction
 
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -174,6 +176,7 @@ def _request(keys: _Keys) -> Request:
         headers=keys.pairs("headers"),
         body=keys.optional("body", _body),
         sent=True if sent is None else sent,
+        target=keys.optional_text("target"),
     )
 
 
