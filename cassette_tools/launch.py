@@ -37,7 +37,7 @@ from recorder.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-__all__ = ["Caught", "Ended", "Launch", "Plain", "Queued", "Received", "check", "launch", "leave"]
+__all__ = ["Caught", "Ended", "Launch", "Plain", "Queued", "Received", "Supervised", "check", "launch", "leave"]
 
 _FORWARDED: Final = (
     *("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGWINCH"),
@@ -80,18 +80,18 @@ class Launch(Protocol):
     def __exit__(self, *_: object) -> None:
         """Let signals act on this process again."""
 
-    def start(self) -> None:
+    def start(self, environment: Mapping[str, str]) -> None:
         """Start the command. Raises UsageError when the system refuses to."""
 
     def wait(self, tick: Callable[[], None], every_s: float) -> Ended:
         """Return when the command has ended. Calls `tick` about every `every_s` seconds; it must not block."""
 
 
-def launch(command: Sequence[str], environment: Mapping[str, str]) -> Launch:
+def launch(command: Sequence[str]) -> Launch:
     """Return the way to run `command` that this system offers."""
     if os.name != "posix":
-        return Plain(command, environment)
-    return Supervised(command, environment, Queued() if hasattr(signal, "sigtimedwait") else Caught())
+        return Plain(command)
+    return Supervised(command, Queued() if hasattr(signal, "sigtimedwait") else Caught())
 
 
 def check(command: Sequence[str]) -> None:
@@ -131,9 +131,8 @@ def leave(ended: Ended) -> int:
 class Supervised:
     """A command on a POSIX system, with signals and job control."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], signals: Signals) -> None:
+    def __init__(self, command: Sequence[str], signals: Signals) -> None:
         self._command = list(command)
-        self._environment = environment
         self._signals = signals
         self._pid = 0
         self._stopped = False
@@ -146,10 +145,10 @@ class Supervised:
     def __exit__(self, *_: object) -> None:
         self._signals.release()
 
-    def start(self) -> None:
+    def start(self, environment: Mapping[str, str]) -> None:
         """See Launch."""
         try:
-            self._pid = _spawn(self._command, self._environment, self._signals.mask)
+            self._pid = _spawn(self._command, environment, self._signals.mask)
         except OSError as error:
             raise UsageError(f"{self._command[0]} cannot be started: {_reason(error)}") from error
 
@@ -213,9 +212,8 @@ class Supervised:
 class Plain:
     """A command on a system without POSIX signals (Windows). Its console hands Ctrl-C to the command and to us."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
         self._command = list(command)
-        self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -224,11 +222,11 @@ class Plain:
     def __exit__(self, *_: object) -> None:
         return None
 
-    def start(self) -> None:
+    def start(self, environment: Mapping[str, str]) -> None:
         """See Launch."""
         try:
             self._process = subprocess.Popen(  # noqa: S603 -- running what the user named is the purpose
-                self._command, env=dict(self._environment), close_fds=False
+                self._command, env=dict(environment), close_fds=False
             )
         except OSError as error:
             raise UsageError(f"{self._command[0]} cannot be started: {_reason(error)}") from error

@@ -1,8 +1,8 @@
 """Makes a process record as soon as it loads an HTTP client, and costs next to nothing until then.
 
 Law: it waits at the import system for `http.client`, which all supported clients stand on, and joins the recording of
-the environment right after that module ran. It imports nothing of `recorder` earlier, lets no exception of ours out,
-and leaves a note (a line in the file that RECORDER_NOTES names) of whatever keeps this process from recording.
+the environment when somebody imports it. It imports nothing of `recorder` earlier, lets no exception of ours out, and
+leaves a note (a line in the file that RECORDER_NOTES names) of whatever keeps this process from recording.
 
 A note is one line of five fields, divided by tabs: kind, process id, Python version, executable, detail. Kinds: `armed`
 (a process started), `joined` (it records), `failed` (it cannot; the detail says why), `client` (it loaded a client that
@@ -20,7 +20,7 @@ import sys
 # The type checker's constant; `typing` itself would be a slow import for every Python process.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
@@ -99,7 +99,10 @@ def note(path: str, kind: str, detail: str = "") -> None:
 
 
 class _Watch:
-    """Sees imports begin. Finds nothing itself: of a module that it waits for it passes on what other finders say."""
+    """Sees imports begin. Finds nothing itself: of a module that it waits for it passes on what other finders say.
+
+    The import system walks `sys.meta_path` while a join adds a finder to it, so that one must be asked from here.
+    """
 
     def __init__(self, recording: _Recording) -> None:
         self._recording = recording
@@ -111,12 +114,12 @@ class _Watch:
         """Part of the import protocol (importlib.abc.MetaPathFinder)."""
         if name not in self._waits_for:
             return None
-        spec = self._as_others_find(name, path, target)
-        if spec is None:
-            return None
         if name == _BASE:
-            self._call_after(spec)
-        else:
+            # Now, not when it is loaded: the recording has a watch of its own, which must see this import.
+            self._waits_for.discard(name)
+            _join(self._recording)
+        spec = self._as_others_find(name, path, target)
+        if spec is not None and name in self._waits_for:
             self._waits_for.discard(name)
             note(self._recording.notes, "client", name)
         return spec
@@ -130,26 +133,6 @@ class _Watch:
             if spec is not None:
                 return spec
         return None
-
-    def _call_after(self, spec: ModuleSpec) -> None:
-        """Let the loader join the recording when it has run the module. The loader object stays what it is."""
-        loader = spec.loader
-        execute: Callable[[ModuleType], None] | None = getattr(loader, "exec_module", None)
-        if loader is None or execute is None:
-            note(self._recording.notes, "failed", f"{_BASE} is loaded in a way that cannot be followed")
-            return
-
-        def exec_module(module: ModuleType) -> None:
-            vars(loader).pop("exec_module", None)  # the class's own shows again
-            execute(module)
-            if module.__name__ == _BASE and _BASE in self._waits_for:
-                self._waits_for.discard(_BASE)
-                _join(self._recording)
-
-        try:
-            loader.exec_module = exec_module  # type: ignore[method-assign]
-        except AttributeError:
-            note(self._recording.notes, "failed", f"{_BASE} is loaded in a way that cannot be followed")
 
 
 def _join(recording: _Recording) -> None:

@@ -1,0 +1,155 @@
+"""`ctools record`: runs a command and records the HTTP traffic of its Python processes.
+
+Law: the command sees what it would see without us (see `launch`), and the exit code is its. Nothing goes to stdout,
+which is the program's; the summary goes to stderr when the command has ended. Exit code 2 with a message: the command
+was not started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from recorder.errors import CassetteExistsError, UsageError
+from recorder.options import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cassette_tools.run import Outcome
+    from recorder.options import Mode
+
+__all__ = ["record"]
+
+_DEFAULT: Final = Path("cassette.jsonl")
+_SAMPLE_EVERY: Final = 100
+_UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+def record(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="-- COMMAND ARGS", help="What to run, after two dashes.", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The cassette to write.", dir_okay=False)
+    ] = _DEFAULT,
+    append: Annotated[bool, typer.Option("--append", help="Add this run to a cassette that exists.")] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace a cassette that exists, when the new one is complete."),
+    ] = False,
+    body_limit: Annotated[
+        str,
+        typer.Option(
+            "--body-limit",
+            metavar="SIZE",
+            help="Bytes of one body to hold in memory, as 65536, 64K or 1M; a longer one is written in pieces.",
+        ),
+    ] = "1M",
+    durability: Annotated[
+        str,
+        typer.Option(
+            "--durability",
+            metavar="interval|record|none",
+            help="When to force records to the disk: every 5 seconds, each one, or never. "
+            "This is about power cuts: a killed program loses nothing either way.",
+        ),
+    ] = "interval",
+    share_pools: Annotated[
+        bool,
+        typer.Option("--share-pools", help="Let urllib3 pool managers share pools whose settings are exactly equal."),
+    ] = False,
+    diagnose: Annotated[
+        bool,
+        typer.Option(
+            "--diagnose", help=f"Take a deep memory sample every {_SAMPLE_EVERY} interactions. Slows the program."
+        ),
+    ] = False,
+    diagnose_every: Annotated[
+        int | None,
+        typer.Option("--diagnose-every", metavar="N", help="The same, every N interactions.", show_default=False),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as one line of JSON, to stderr, too.")
+    ] = False,
+) -> None:
+    """Run a command and record the HTTP traffic of its Python processes.
+
+    The command runs as it would alone, with the same input, output, signals and exit code. Every Python process below
+    it that can import cassette-tools appends what http.client, urllib, urllib3, requests, boto3 and httplib2 do to the
+    cassette. A summary goes to stderr at the end.
+
+    Examples:
+
+        ctools record -- python app.py --verbose
+        ctools record -o ads.jsonl --overwrite -- python -m extractor
+        ctools record -o tests.jsonl -- pytest -x tests/
+    """  # noqa: D412 -- the help page takes the examples as a paragraph of their own
+    wanted = _command(command or [], output)
+    options = Options(
+        body_limit=_bytes(body_limit),
+        durability=durability,  # type: ignore[arg-type] # Options checks it
+        share_pools=share_pools,
+        diagnose=diagnose_every if diagnose_every is not None else _SAMPLE_EVERY if diagnose else None,
+    )
+    mode = _mode(output, append=append, overwrite=overwrite)
+    # Late: a wrong option is told without them.
+    from cassette_tools.launch import leave  # noqa: PLC0415
+    from cassette_tools.run import run  # noqa: PLC0415
+    from cassette_tools.views.run import show_run, show_run_as_json, warn  # noqa: PLC0415
+
+    outcome = run(wanted, output, mode=mode, options=options, environment=os.environ, tell=warn)
+    if as_json:
+        _say(show_run_as_json, outcome)
+    elif not quiet:
+        _say(show_run, outcome)
+    raise typer.Exit(leave(outcome.ended))
+
+
+# Options end where the command begins, so that the command's own options stay its own.
+record.context_settings = {"allow_interspersed_args": False}  # type: ignore[attr-defined]
+
+
+def _command(words: Sequence[str], output: Path) -> Sequence[str]:
+    """Return the command. Raises UsageError where there is none, or where no `--` stands before it."""
+    option = "" if output == _DEFAULT else f" -o {shlex.quote(str(output))}"
+    if not words:
+        raise UsageError(f"no command to run; name one after two dashes: ctools record{option} -- python app.py")
+    # The parser takes the dashes away; what the process was called with still has them, if this is what it was called with.
+    place = len(sys.argv) - len(words)
+    if sys.argv[place:] == list(words) and sys.argv[place - 1] != "--":
+        raise UsageError(f"put two dashes before the command: ctools record{option} -- {shlex.join(words)}")
+    return words
+
+
+def _mode(output: Path, *, append: bool, overwrite: bool) -> Mode:
+    if append and overwrite:
+        raise UsageError("--append and --overwrite exclude each other; choose one")
+    if append or overwrite:
+        return "append" if append else "overwrite"
+    if output.is_file():
+        raise CassetteExistsError(f"{output} exists already; add --append or --overwrite, or name another with -o")
+    return "new"
+
+
+def _bytes(text: str) -> int:
+    """Read "65536", "64K", "64KiB" or "1M". Raises UsageError."""
+    size = text.strip().upper().removesuffix("IB").removesuffix("B")
+    number, unit = (size[:-1], size[-1]) if size[-1:] in tuple("KMG") else (size, "")
+    if not number.isascii() or not number.isdigit():
+        raise UsageError(f"--body-limit {text!r} is no size; give bytes, or a number with K, M or G, such as 64K")
+    return int(number) * _UNITS[unit]
+
+
+def _say(show: Callable[[Outcome], None], outcome: Outcome) -> None:
+    # Whoever read our stderr may be gone. The command has ended and its exit code counts, whatever becomes of the summary.
+    with contextlib.suppress(OSError):
+        show(outcome)

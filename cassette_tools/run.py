@@ -1,0 +1,261 @@
+"""One run of a command under recording, from the empty cassette to what is in it.
+
+Law: nothing begins before everything that can be checked was, and what begins is ended: the command gets a cassette
+with a header, the cassette gets an end line with the counts of all processes, and a command that never started leaves
+no trace. Prints nothing and holds no interaction: afterwards the run is read once, as a stream.
+
+Children append to the cassette themselves. What this process does for them is to force the file to the disk (about
+every 5 seconds while it grows), and to tell what kept a process from recording.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cassette_tools.launch import check, launch
+from cassette_tools.notes import not_recorded, read_notes, why_nothing
+from recorder.bootstrap import child_environment
+from recorder.errors import RecorderError
+from recorder.journal.append import SYNC_INTERVAL, Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from cassette_tools.launch import Ended
+    from cassette_tools.summary import Summary
+    from recorder.journal.read import Line
+    from recorder.options import Durability, Mode, Options
+
+__all__ = ["Outcome", "run", "signal_name"]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run came to.
+
+    `path`: the cassette. `size` is the file's, `written` what this run added to it, in bytes. `interactions` and
+    `errors` count its lines; `lost` counts requests that were seen and not written, by reason. `summary` has all
+    figures; None where the file could not be read to its end. `missing`: what was not recorded and what to do about it,
+    or, with no interaction, why there is none. `trouble`: the recorder's own. `kept` tells that an overwriting run
+    recorded nothing, so that the old cassette stays.
+    """
+
+    path: Path
+    ended: Ended
+    duration_s: float
+    size: int = 0
+    written: int = 0
+    interactions: int = 0
+    errors: int = 0
+    lost: dict[str, int] = field(default_factory=dict)
+    summary: Summary | None = None
+    missing: list[str] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
+    kept: bool = False
+
+
+def run(
+    command: Sequence[str],
+    path: Path,
+    *,
+    mode: Mode,
+    options: Options,
+    environment: Mapping[str, str],
+    tell: Callable[[str], None],
+) -> Outcome:
+    """Run `command` with `environment`, and record into `path` every Python process of it that can import the recorder.
+
+    Returns when the command has ended, however it did. `tell` is called at once with trouble that does not end the run.
+    Raises UsageError, CassetteExistsError or CassetteWriteError before the command started; `path` is then as it was.
+    """
+    check(command)
+    begun = time.monotonic()
+    with _file_for_notes() as noted, launch(command) as child:
+        journal, start = _begin(path, mode, options)
+        try:
+            child.start(_environment_of_children(environment, journal, options, noted))
+        except BaseException:
+            _take_back(journal, start)
+            raise
+        disk = _Disk(journal, tell)
+        ended = child.wait(disk.force, SYNC_INTERVAL)
+        disk.finish()
+        notes = read_notes(noted)
+    # From here on signals act on this process again: a Ctrl-C now ends the reading.
+    outcome = Outcome(path.absolute(), ended, time.monotonic() - begun)
+    _read_back(outcome, journal, start)
+    _end(outcome, journal, mode)
+    outcome.missing = not_recorded(notes) if outcome.interactions else why_nothing(notes, command)
+    return outcome
+
+
+@contextmanager
+def _file_for_notes() -> Iterator[Path]:
+    descriptor, name = tempfile.mkstemp(prefix="ctools-notes-")
+    os.close(descriptor)
+    path = Path(name)
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _begin(path: Path, mode: Mode, options: Options) -> tuple[Journal, int]:
+    """Write the header line. Returns the journal, and where in its file this run begins."""
+    start = path.stat().st_size if mode == "append" and path.is_file() else 0
+    journal = Journal.create(path, mode=mode, durability=options.durability, body_limit=options.body_limit)
+    return journal, start
+
+
+def _take_back(journal: Journal, start: int) -> None:
+    """Leave no trace of a run that did not begin."""
+    if start == 0:
+        journal.discard()
+        return
+    journal.close()
+    os.truncate(journal.path, start)
+
+
+def _environment_of_children(
+    environment: Mapping[str, str], journal: Journal, options: Options, noted: Path
+) -> dict[str, str]:
+    # Forcing to the disk is our part, but where each record is to be there before the program goes on.
+    durability: Durability = "record" if options.durability == "record" else "none"
+    return child_environment(
+        environment,
+        cassette=str(journal.path),
+        run=journal.run,
+        options=dataclasses.replace(options, durability=durability),
+        notes=str(noted),
+    )
+
+
+class _Disk:
+    """Forces the file to the disk when it has grown, in a thread: a slow disk must not hold signals up."""
+
+    def __init__(self, journal: Journal, tell: Callable[[str], None]) -> None:
+        self._journal = journal
+        self._tell = tell
+        self._size = 0
+        self._thread: threading.Thread | None = None
+        self._told = False
+
+    def force(self) -> None:
+        """Begin to force what was written since the last time, unless that still goes on. Does not wait."""
+        self._say_failure()
+        if self._thread is not None and self._thread.is_alive():
+            return
+        try:
+            size = self._journal.path.stat().st_size
+        except FileNotFoundError:
+            return  # the program removed its cassette; reading it back will tell
+        if size != self._size:
+            self._size = size
+            self._thread = threading.Thread(target=self._journal.sync, daemon=True)
+            self._thread.start()
+
+    def finish(self) -> None:
+        """Wait for what was begun."""
+        if self._thread is not None:
+            self._thread.join()
+        self._say_failure()
+
+    def _say_failure(self) -> None:
+        # Said once: the journal tries no second time, because the kernel may have dropped what it could not write.
+        if self._journal.failure is not None and not self._told:
+            self._told = True
+            self._tell(str(self._journal.failure))
+
+
+def _read_back(outcome: Outcome, journal: Journal, start: int) -> None:
+    """Read the run once, as a stream, and take its figures."""
+    from cassette_tools.summary import LINE_TYPES, summarize  # noqa: PLC0415 -- not needed to start the command
+    from recorder.journal.read import Reader  # noqa: PLC0415 -- the same
+
+    try:
+        with journal.path.open("rb") as file:
+            outcome.size = os.fstat(file.fileno()).st_size
+            outcome.written = outcome.size - start
+            file.seek(start)
+            # A killed process may have left a torn line in the middle: what follows it counts nevertheless.
+            reader = Reader(file, mode="skip", types=LINE_TYPES, bodies=False)
+            outcome.summary = summarize(_of_run(reader, journal.run))
+    except KeyboardInterrupt:
+        outcome.trouble.append(
+            "reading the cassette back was interrupted: it has no end line, and there are no figures"
+        )
+    except OSError as error:
+        outcome.trouble.append(f"{journal.path} cannot be read back: {error.strerror}")
+    except RecorderError as error:
+        outcome.trouble.append(str(error))
+    else:
+        if reader.damage:
+            outcome.trouble.append(
+                f"{len(reader.damage)} places are damaged; see: ctools inspect --mode skip {outcome.path}"
+            )
+        _take_counts(outcome, outcome.summary)
+
+
+def _of_run(lines: Iterable[Line], run: str) -> Iterator[Line]:
+    """Leave out what another run appended meanwhile. Holds a token for each process, about 100 bytes."""
+    processes = set()
+    for line in lines:
+        if line.type in {"interaction", "diagnosis"}:
+            if line.head.get("process") in processes:
+                yield line
+        elif line.head.get("run") == run:
+            if line.type == "process":
+                processes.add(line.head.get("process"))
+            yield line
+
+
+def _take_counts(outcome: Outcome, summary: Summary) -> None:
+    outcome.interactions = summary.interactions
+    outcome.errors = sum(run.failures for run in summary.runs)
+    for run in summary.runs:
+        for reason, count in run.lost.items():
+            outcome.lost[reason] = outcome.lost.get(reason, 0) + count
+
+
+def _end(outcome: Outcome, journal: Journal, mode: Mode) -> None:
+    """Write the end line and close; an overwriting run with no interaction gives way to the old cassette."""
+    if mode == "overwrite" and outcome.interactions == 0 and outcome.summary is not None and outcome.path.exists():
+        outcome.kept = True
+        journal.discard()
+        return
+    if outcome.summary is not None:
+        journal.end(_counts(outcome))
+    try:
+        journal.close()
+    except RecorderError as error:
+        outcome.trouble.append(str(error))
+
+
+def _counts(outcome: Outcome) -> dict[str, Any]:
+    """Give the counts of the whole run as its end line has them, and how the command ended."""
+    ended = outcome.ended
+    return {
+        "seen": outcome.interactions + sum(outcome.lost.values()),
+        "interactions": outcome.interactions,
+        "errors": outcome.errors,
+        "lost": outcome.lost,
+        "bytes": outcome.written,
+        **({"exit_code": ended.exit_code} if ended.signal is None else {"signal": signal_name(ended.signal)}),
+    }
+
+
+def signal_name(number: int) -> str:
+    """Name a signal: "SIGTERM"; a real-time one that has no name is "signal 35"."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
