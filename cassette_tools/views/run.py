@@ -28,8 +28,9 @@ _INDENT: Final = 11
 
 def warn(message: str) -> None:
     """Print one line of trouble at once, among what the program prints."""
-    sys.stderr.write(f"ctools: {visible(message)}\n")
-    sys.stderr.flush()
+    if sys.stderr is not None:  # started with it closed: there is nobody to tell
+        sys.stderr.write(f"ctools: {visible(message)}\n")
+        sys.stderr.flush()
 
 
 def show_run(outcome: Outcome) -> None:

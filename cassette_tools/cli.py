@@ -1,0 +1,162 @@
+"""The typer app `ctools`.
+
+Law: this is the one place that knows which commands there are, and the one place that catches errors. A command is
+imported when it is called (or its own help is asked for), never before: `ctools --help` loads no command. Exit codes:
+0 fine, 1 the answer is "no", 2 trouble, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from cassette_tools.views.escape import visible
+from cassette_tools.views.help import help_page, page_colour, page_width
+from recorder.errors import RecorderError
+from recorder.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["COMMANDS", "Entry", "app", "command_of", "run"]
+
+_INTERRUPTED: Final = 130
+
+
+class Entry(NamedTuple):
+    """Where a command is, and what it does in one line (the first of its docstring; a test compares them)."""
+
+    place: str
+    summary: str
+
+
+COMMANDS: Final[Mapping[str, Entry]] = {
+    "record": Entry(
+        "cassette_tools.commands.record:record", "Run a command and record the HTTP traffic of its Python processes."
+    ),
+    "inspect": Entry(
+        "cassette_tools.commands.inspect:inspect", "Look into a cassette: summary, list, one interaction."
+    ),
+}
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run `ctools` with `arguments` (default: those of the process); return the exit code. Errors go to stderr."""
+    try:
+        code = _invoke(arguments)
+        sys.stdout.flush()
+    except RecorderError as error:
+        return _trouble(str(error))
+    except _USAGE_ERROR as error:
+        return _trouble(_usage_message(error))
+    except BrokenPipeError:
+        # The reader of our output went away, as `head` does. Nothing is wrong, and nothing more can be said to it.
+        _forget_stdout()
+        return 0
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except typer.Abort:
+        return _INTERRUPTED
+    return code
+
+
+def command_of(name: str) -> TyperCommand:
+    """Import the command `name` and return it as a click command. Raises KeyError for one not in `COMMANDS`."""
+    module, function = COMMANDS[name].place.split(":")
+    callback: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    lone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    settings = {"help_option_names": ["-h", "--help"], **getattr(callback, "context_settings", {})}
+    lone.command(name, cls=_Command, context_settings=settings)(callback)
+    command = typer.main.get_command(lone)
+    if not isinstance(command, _Command):
+        raise TypeError(f"typer made a {type(command).__name__} of the command {name!r}")
+    return command
+
+
+class _Command(TyperCommand):
+    """A command whose help is ours."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - of click or of typer, by release
+        formatter.write(help_page(ctx.command_path, self, width=page_width(), colour=page_colour()))
+
+
+class _Commands(TyperGroup):
+    """The group of all commands, which are imported when they are asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - see _Command
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:  # noqa: ANN401, ARG002 - see _Command
+        return command_of(cmd_name) if cmd_name in COMMANDS else None
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - see _Command
+        summaries = [(name, entry.summary) for name, entry in COMMANDS.items()]
+        formatter.write(help_page(ctx.command_path, self, commands=summaries, width=page_width(), colour=page_colour()))
+
+
+# typer keeps its error classes in a module of its own, click's in another; this one is exported, and its base is what
+# both raise.
+_USAGE_ERROR: Final[type[Exception]] = typer.BadParameter.__bases__[0]
+
+app: Final = typer.Typer(
+    cls=_Commands,
+    name="ctools",
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def _ctools(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+) -> None:
+    """Record the HTTP traffic of Python programs, and look at what was recorded.
+
+    Examples:
+        ctools record -o cassette.jsonl -- python app.py
+        ctools inspect cassette.jsonl
+    """
+    if version:
+        typer.echo(f"ctools {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def _invoke(arguments: Sequence[str] | None) -> int:
+    command = typer.main.get_command(app)
+    result = command.main(
+        args=None if arguments is None else list(arguments),
+        prog_name="ctools",
+        complete_var="_CTOOLS_COMPLETE",
+        standalone_mode=False,
+    )
+    return result if isinstance(result, int) else 0
+
+
+def _usage_message(error: Any) -> str:  # noqa: ANN401 - see _Command
+    message = error.format_message()
+    context = error.ctx
+    return f"{message} See: {context.command_path} --help" if context is not None else message
+
+
+def _trouble(message: str) -> int:
+    with contextlib.suppress(BrokenPipeError):
+        print(f"ctools: {visible(message, lines=True)}", file=sys.stderr)  # noqa: T201 - where errors are shown
+    return 2
+
+
+def _forget_stdout() -> None:
+    """Point stdout at the null device, so that the interpreter's last flush does not fail again."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)

@@ -1,0 +1,108 @@
+"""Lays a JSON text out over lines, by its tokens.
+
+Law: only white space between tokens changes. No token is parsed, converted or reordered, so that `1.10`, integers of
+any size, duplicate keys, escapes and the order of keys are shown as they were sent. It works on text that is cut off,
+too.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["laid_out"]
+
+# White space; a string, perhaps cut off; a bracket, comma or colon; anything else that stands together. The
+# quantifiers are possessive: without backtracking, hostile text takes linear time.
+_SYMBOL: Final = re.compile(r'[ \t\r\n]++|"(?:[^"\\]++|\\.)*+(?:"|\\)?|[{}\[\],:]|[^ \t\r\n{}\[\],:"]++', re.DOTALL)
+_LITERAL: Final = re.compile(r"-?[0-9][0-9.eE+-]*|true|false|null|NaN|-?Infinity")
+_CLOSES: Final = {"}": "{", "]": "["}
+_STEP: Final = "  "
+# Deeper values stay on one line, or the indentation of a nesting bomb would grow with the square of its size.
+_DEEPEST: Final = 40
+_GROWTH: Final = 8
+_GROWTH_FREE: Final = 65536
+
+
+def laid_out(text: str) -> str | None:
+    """Return `text` with each member and element on a line of its own, indented by two spaces.
+
+    Returns None where the text is no JSON by its brackets and separators (it may be cut off at its end), and where
+    the result would be more than eight times as long as the text plus 64 KiB. Takes linear time; holds the text and
+    the result.
+    """
+    layout = _Layout(budget=_GROWTH * len(text) + _GROWTH_FREE)
+    for match in _SYMBOL.finditer(text):
+        symbol = match[0]
+        if symbol[0] in " \t\r\n":
+            continue
+        if not layout.take(symbol):
+            return None
+    return "".join(layout.out) if layout.out else None
+
+
+class _Layout:
+    """The output so far, the brackets that are open, and what may come next."""
+
+    def __init__(self, budget: int) -> None:
+        self.out: list[str] = []
+        self._open: list[str] = []
+        self._budget = budget
+        self._after = ""  # what came last: "", an opening bracket, "value", "," or ":"
+        # Whether it was a word that JSON does not have. At the very end, where the text is cut, that is right.
+        self._odd = False
+
+    def take(self, symbol: str) -> bool:
+        """Add one token; tell whether it may stand there and there is room for it."""
+        if self._odd:
+            return False
+        if symbol in {"{", "["}:
+            fits = self._value(symbol)
+            self._open.append(symbol)
+            self._after = symbol
+        elif symbol in _CLOSES:
+            fits = self._close(symbol)
+        elif symbol == ",":
+            fits = bool(self._open) and self._after == "value"
+            self._write(",")
+            self._after = ","
+        elif symbol == ":":
+            fits = bool(self._open) and self._open[-1] == "{" and self._after == "value"
+            self._write(": ")
+            self._after = ":"
+        else:
+            fits = self._value(symbol)
+        return fits and self._budget >= 0
+
+    def _value(self, symbol: str) -> bool:
+        """Add a scalar, a key, or the bracket that opens a value."""
+        self._odd = symbol[0] not in '"{[' and not _LITERAL.fullmatch(symbol)
+        if self._after == "value":
+            if self._open:
+                return False
+            self._write("\n")  # one value a line, as in NDJSON
+        if self._after in {"{", "[", ","}:
+            self._break()
+        self._write(symbol)
+        self._after = "value"
+        return True
+
+    def _close(self, symbol: str) -> bool:
+        if not self._open or self._open[-1] != _CLOSES[symbol] or self._after in {",", ":"}:
+            return False
+        empty = self._after == self._open.pop()
+        if not empty:
+            self._break()
+        self._write(symbol)
+        self._after = "value"
+        return True
+
+    def _break(self) -> None:
+        if len(self._open) <= _DEEPEST:
+            self._write("\n" + _STEP * len(self._open))
+        elif self._after == ",":
+            self._write(" ")
+
+    def _write(self, text: str) -> None:
+        self.out.append(text)
+        self._budget -= len(text)

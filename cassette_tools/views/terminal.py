@@ -1,0 +1,585 @@
+"""Shows summaries, lists and single interactions to people.
+
+Law: everything recorded goes through `escape` before it goes anywhere else. Lines fit the page: a terminal's width,
+or none (see `console`). Nothing here reads a file or decides anything.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Final
+
+from rich.text import Text
+
+from cassette_tools.content import hex_lines
+from cassette_tools.views.console import Column, Page, shown
+from cassette_tools.views.escape import visible
+from cassette_tools.views.figures import count_text, duration_text, moment_text, size_text
+from cassette_tools.views.plot import plot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from cassette_tools.content import Content
+    from cassette_tools.histogram import Histogram
+    from cassette_tools.listing import Entry
+    from cassette_tools.source import Facts
+    from cassette_tools.summary import Count, Diagnosis, Process, Run, Sizes, Summary, Traffic
+    from cassette_tools.tally import Tally
+    from recorder.model import Body, Failure, Headers, Interaction
+
+__all__ = ["Lister", "show_interaction", "show_summary"]
+
+_DAMAGE_SHOWN: Final = 10
+_RUNS_SHOWN: Final = 10
+_DIAGNOSES_SHOWN: Final = 3
+_FORM_VALUE: Final = 2000  # characters of one field
+_PLOT_WIDTH: Final = 76
+# Columns of a terminal from which on a list has sizes and times, and from which on offsets, too.
+_MEDIUM: Final = 76
+_WIDE: Final = 110
+# What pygments colours in linear time, up to how many characters. Its lexers for markup can be made to take quadratic
+# time.
+_COLOURED: Final = {"json": 1 << 20, "xml": 16384, "html": 16384}
+
+
+# -- the summary
+
+
+def show_summary(summary: Summary, facts: Facts, page: Page, *, top: int) -> None:
+    """Show all figures of a cassette; `top` rows of each table."""
+    _show_file(summary, facts, page)
+    if summary.interactions:
+        _show_short_tables(summary, page)
+        _show_traffic("hosts", "host", summary.hosts, page, top)
+        _show_traffic("endpoints", "endpoint", summary.endpoints, page, top)
+        _show_failures(summary, page, top)
+        _show_sizes(summary, page)
+        _show_latency(summary, page)
+        _show_memory(summary, page)
+        _show_processes(summary, page, top)
+    _show_diagnoses(summary, page)
+
+
+def _show_file(summary: Summary, facts: Facts, page: Page) -> None:
+    version = summary.runs[0].format if summary.runs else 0
+    page.fact("file", shown(f"{facts.name}, {size_text(facts.size)}, format {version}"))
+    runs = len(summary.runs) + summary.runs_left_out
+    for number, run in enumerate(summary.runs[:_RUNS_SHOWN]):
+        _show_run(run, "run" if runs == 1 else f"run {number + 1}", facts, page, last=number == len(summary.runs) - 1)
+    if runs > _RUNS_SHOWN:
+        page.fact("", f"and {count_text(runs - _RUNS_SHOWN, 'more run')}")
+    failed = sum(run.failures for run in summary.runs)
+    text = Text(count_text(summary.interactions))
+    if summary.started_at is not None and summary.ended_at is not None:
+        span = (summary.ended_at - summary.started_at).total_seconds() * 1000
+        text.append(f" in {duration_text(span)}, from {moment_text(summary.started_at)}")
+    if failed:
+        text.append(f", {failed:,} of them failed", style="red")
+    page.fact("interactions", text)
+    _show_losses(summary, page)
+    _show_redaction(summary, page)
+    _show_damage(facts, page)
+
+
+def _show_run(run: Run, label: str, facts: Facts, page: Page, *, last: bool) -> None:
+    text = Text(f"{moment_text(run.created_at)}, ")
+    if run.recorder:
+        text.append_text(shown(f"{run.recorder}, "))
+    if run.python:
+        text.append_text(shown(f"Python {run.python}, "))
+    if run.platform:
+        text.append_text(shown(f"{run.platform}, "))
+    text.append_text(_ending(run, facts, last=last))
+    page.fact(label, text)
+
+
+def _ending(run: Run, facts: Facts, *, last: bool) -> Text:
+    """Say how a run ended."""
+    if run.ended == "clean":
+        text = Text("ended cleanly", style="green")
+        if run.signal is not None:
+            text = shown(f"ended, the command was killed by signal {run.signal}", "yellow")
+        elif run.exit_code:
+            text = Text(f"ended, the command's exit code was {run.exit_code}", style="yellow")
+        if run.ended_at is not None and run.created_at is not None:
+            text.append(f" after {duration_text((run.ended_at - run.created_at).total_seconds() * 1000)}")
+        return text
+    if last and facts.growing:
+        return Text("still being written", style="yellow")
+    if last:
+        return Text("no end line: it was killed, or still goes on", style="yellow")
+    return Text("no end line: it was killed", style="yellow")
+
+
+def _show_losses(summary: Summary, page: Page) -> None:
+    lost: dict[str, int] = {}
+    for run in summary.runs:
+        for reason, count in run.lost.items():
+            lost[reason] = lost.get(reason, 0) + count
+    total = sum(lost.values())
+    if total:
+        seen = sum(run.seen for run in summary.runs)
+        reasons = ", ".join(f"{reason}: {count:,}" for reason, count in sorted(lost.items(), key=lambda item: -item[1]))
+        page.fact("lost", shown(f"{total:,} of {seen:,} requests are not in the file ({reasons})", "red"))
+
+
+def _show_redaction(summary: Summary, page: Page) -> None:
+    kinds = {run.redaction for run in summary.runs}
+    if kinds == {"policy"}:
+        page.fact("redaction", Text("by a policy", style="green"))
+    elif "none" in kinds:
+        part = "" if kinds == {"none"} else " in a part of the runs"
+        page.fact("redaction", Text(f"none{part}: the file may contain secrets", style="yellow"))
+
+
+def _show_damage(facts: Facts, page: Page) -> None:
+    for number, damage in enumerate(facts.damage[:_DAMAGE_SHOWN]):
+        label = "damage" if number == 0 else ""
+        span = f"bytes {damage.start:,} to {damage.end:,} are left out"
+        page.fact(label, shown(f"{span}: {damage.reason}", "yellow"))
+    if len(facts.damage) > _DAMAGE_SHOWN:
+        page.fact("", f"and {count_text(len(facts.damage) - _DAMAGE_SHOWN, 'more range')}; --json lists them all")
+
+
+def _show_short_tables(summary: Summary, page: Page) -> None:
+    """Show what has few different values, each table on a line."""
+    page.fact("methods", _counts(summary.methods))
+    page.fact("statuses", _counts(summary.statuses, style=_status_style))
+    page.fact("clients", _counts(summary.clients))
+    tls = _counts(summary.tls)
+    page.fact("connections", Text.assemble(f"{summary.reused:,} requests on a reused one; TLS ", tls))
+
+
+def _counts(tally: Tally[Count], *, style: object = None) -> Text:
+    limit = 12
+    parts = []
+    for key, row in tally.top(limit):
+        part = shown(f"{key}: {row.count:,}")
+        if callable(style):
+            part.stylize(style(key))
+        parts.append(part)
+    rest = tally.rest(limit).count
+    if rest:
+        parts.append(Text(f"others: {rest:,}"))
+    return Text(", ").join(parts)
+
+
+def _status_style(status: str) -> str:
+    if status == "none" or status.startswith("5"):
+        return "red"
+    return "yellow" if status.startswith("4") else ""
+
+
+def _show_traffic(title: str, noun: str, tally: Tally[Traffic], page: Page, top: int) -> None:
+    page.heading(title)
+    columns = [
+        Column("count"),
+        Column("failed", rank=3),
+        Column(">=400", rank=4),
+        Column("sent", rank=6),
+        Column("received", rank=2),
+        Column("mean", rank=1),
+        Column("slowest", rank=5),
+        Column(noun, right=False, flexible=True),
+    ]
+    rows = [_traffic_row(shown(key), row) for key, row in tally.top(top)]
+    rest = tally.rest(top)
+    if rest.count:
+        others = "others" if tally.was_cut else f"{count_text(len(tally.rows) - top, 'other')}"
+        rows.append(_traffic_row(Text(others, style="dim"), rest))
+    page.table(columns, rows)
+    if tally.was_cut:
+        page.line(
+            Text(
+                f"  There were too many different {title} to count each: these counts are lower bounds.", style="yellow"
+            )
+        )
+
+
+def _traffic_row(key: Text, row: Traffic) -> list[Text]:
+    return [
+        Text(f"{row.count:,}"),
+        Text(f"{row.failures:,}", style="red" if row.failures else "dim"),
+        Text(f"{row.errors:,}", style="yellow" if row.errors else "dim"),
+        Text(size_text(row.bytes_sent)),
+        Text(size_text(row.bytes_received)),
+        Text(duration_text(row.total_ms / row.timed if row.timed else None)),
+        Text(duration_text(row.slowest_ms if row.timed else None)),
+        key,
+    ]
+
+
+def _show_failures(summary: Summary, page: Page, top: int) -> None:
+    if not summary.failures.rows:
+        return
+    page.heading("failures")
+    rows = []
+    for key, row in summary.failures.top(top):
+        phase, _, kind = key.partition(" ")
+        rows.append([Text(f"{row.count:,}"), shown(phase), shown(kind, "red")])
+    rest = summary.failures.rest(top).count
+    if rest:
+        rows.append([Text(f"{rest:,}"), Text("-"), Text("others", style="dim")])
+    page.table([Column("count"), Column("phase", right=False), Column("type", right=False, flexible=True)], rows)
+
+
+def _show_sizes(summary: Summary, page: Page) -> None:
+    page.heading("bodies")
+    columns = [
+        Column("", right=False),
+        Column("count", rank=1),
+        Column("stored"),
+        Column("on the wire", rank=3),
+        Column("p50"),
+        Column("p99", rank=2),
+        Column("largest", rank=1),
+        Column("incomplete", right=False, rank=4),
+    ]
+    rows = [_sizes_row("requests", summary.requests), _sizes_row("responses", summary.responses)]
+    page.table(columns, rows)
+
+
+def _sizes_row(label: str, sizes: Sizes) -> list[Text]:
+    stored = sizes.stored
+    return [
+        Text(label),
+        Text(f"{stored.count:,}"),
+        Text(size_text(stored.total)),
+        Text(size_text(sizes.wire_total)),
+        Text(size_text(stored.percentile(50))),
+        Text(size_text(stored.percentile(99))),
+        Text(size_text(stored.largest if stored.count else None)),
+        _counts(sizes.incomplete) if sizes.incomplete.rows else Text("0", style="dim"),
+    ]
+
+
+def _show_latency(summary: Summary, page: Page) -> None:
+    page.heading("time")
+    columns = [
+        Column("", right=False),
+        Column("count", rank=5),
+        Column("p50"),
+        Column("p90", rank=2),
+        Column("p95", rank=4),
+        Column("p99", rank=1),
+        Column("largest"),
+    ]
+    kinds = (("connect", summary.connect), ("first byte", summary.first_byte), ("total", summary.latency))
+    page.table(columns, [_latency_row(label, histogram) for label, histogram in kinds])
+
+
+def _latency_row(label: str, histogram: Histogram) -> list[Text]:
+    percentiles = [Text(duration_text(histogram.percentile(percent))) for percent in (50, 90, 95, 99)]
+    largest = duration_text(histogram.largest if histogram.count else None)
+    return [Text(label), Text(f"{histogram.count:,}"), *percentiles, Text(largest)]
+
+
+def _show_memory(summary: Summary, page: Page) -> None:
+    memory = summary.memory
+    if memory.first is None:
+        return
+    page.heading("memory")
+    text = f"{size_text(memory.first)} at first, {size_text(memory.last)} at last, {size_text(memory.largest)} at most"
+    page.fact("resident", text)
+    if memory.count < 2:
+        return
+    lines = plot(
+        memory.peaks,
+        width=min(page.width or _PLOT_WIDTH, _PLOT_WIDTH) - 2,
+        smallest_range=1_000_000,
+        label=size_text,
+        ends=("1", f"{memory.count:,}"),
+        unicode=page.unicode,
+    )
+    for line in lines:
+        page.line(f"  {line}")
+
+
+def _show_processes(summary: Summary, page: Page, top: int) -> None:
+    page.heading("processes")
+    columns = [
+        Column("pid"),
+        Column("count"),
+        Column("memory", rank=3),
+        Column("growth", rank=1),
+        Column("largest", rank=2),
+        Column("python", right=False, rank=4),
+        Column("program", right=False, flexible=True),
+    ]
+    rows = [_process_row(key, row) for key, row in summary.processes.top(top)]
+    rest = summary.processes.rest(top).count
+    if rest:
+        dash = Text("-", style="dim")
+        rows.append([dash, Text(f"{rest:,}"), dash, dash, dash, dash, Text("others", style="dim")])
+    page.table(columns, rows)
+
+
+def _process_row(key: str, row: Process) -> list[Text]:
+    growth = "-"
+    if row.rss_first is not None and row.rss_last is not None:
+        change = row.rss_last - row.rss_first
+        growth = f"{'-' if change < 0 else '+'}{size_text(abs(change))}"
+    return [
+        Text("-" if row.pid is None else str(row.pid)),
+        Text(f"{row.count:,}"),
+        Text(size_text(row.rss_first)),
+        Text(growth),
+        Text(size_text(row.rss_largest)),
+        shown(row.python or "-"),
+        shown(row.program or f"process {key}"),
+    ]
+
+
+def _show_diagnoses(summary: Summary, page: Page) -> None:
+    for token, sample in summary.diagnoses.top(_DIAGNOSES_SHOWN):
+        process = summary.processes.rows.get(token)
+        name = process.program if process is not None and process.program else f"process {token}"
+        page.heading("")
+        page.line(shown(f"diagnosis of {name} ({count_text(sample.count, 'sample')})", "bold"))
+        _show_diagnosis(sample, page)
+    left = len(summary.diagnoses.rows) - _DIAGNOSES_SHOWN
+    if left > 0:
+        page.line(f"  There are samples of {count_text(left, 'more process', 'more processes')}; --json has them all.")
+
+
+def _show_diagnosis(sample: Diagnosis, page: Page) -> None:
+    rows = [
+        [shown(name), *(Text(_figure(name, value)) for value in (figure.first, figure.last, figure.largest))]
+        for name, figure in sample.figures.items()
+    ]
+    columns = [
+        Column("figure", right=False, flexible=True),
+        Column("first", rank=1),
+        Column("last"),
+        Column("largest", rank=2),
+    ]
+    if rows:
+        page.table(columns, rows)
+    if sample.growth:
+        page.line(Text("  growth before the last sample", style="cyan"))
+        growth = [[Text(_signed(size)), Text(_plain(count)), shown(site)] for site, size, count in sample.growth]
+        page.table([Column("size"), Column("blocks", rank=1), Column("site", right=False, flexible=True)], growth)
+
+
+def _figure(name: str, value: float) -> str:
+    """Return a figure as a size where its group counts bytes, else as a number."""
+    return size_text(value) if name.startswith(("memory.", "allocator.")) else f"{value:,}"
+
+
+def _signed(size: int | None) -> str:
+    return "-" if size is None else f"{'-' if size < 0 else '+'}{size_text(abs(size))}"
+
+
+def _plain(count: int | None) -> str:
+    return "-" if count is None else f"{count:+,}"
+
+
+# -- the list
+
+
+class Lister:
+    """Prints entries one by one. On a terminal in columns that fit it, else as tab-separated fields of full length.
+
+    The fields are: number, seconds since the run began, method, status, size of the response in bytes, milliseconds,
+    URL, error. What is unknown or absent is "-".
+    """
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._titles = page.is_terminal
+
+    def show(self, entry: Entry) -> None:
+        """Print the line of one interaction."""
+        width = self._page.width
+        if width is None:
+            self._page.plain("\t".join(_fields(entry)))
+            return
+        if self._titles:
+            self._titles = False
+            title = "      #  status  method   size      time      " if width >= _MEDIUM else "    # status  "
+            title += f"{'at':>12}  URL" if width >= _WIDE else "URL"
+            self._page.line(Text(title, style="cyan"))
+        self._page.line(self._page.cut(_columns(entry, width), width))
+
+
+def _columns(entry: Entry, width: int) -> Text:
+    """Return an entry's line for a terminal; how much it says depends on the width."""
+    status = Text(f"{'error' if entry.status is None else entry.status:>6}", style=_entry_style(entry))
+    what = [shown(entry.error, "red"), Text(" ")] if entry.error is not None else []
+    if width < _MEDIUM:
+        return Text.assemble(f"{entry.number:>5} ", status, "  ", shown(entry.method), " ", *what, shown(entry.url))
+    figures = f"  {size_text(entry.response_size):>8}  {duration_text(entry.total_ms):>8}  "
+    if width >= _WIDE:
+        figures += f"{'-' if entry.offset_ms is None else f'+{entry.offset_ms / 1000:,.3f} s':>12}  "
+    return Text.assemble(
+        f"{entry.number:>7}  ", status, "  ", shown(f"{entry.method:<7}"), figures, *what, shown(entry.url)
+    )
+
+
+def _fields(entry: Entry) -> list[str]:
+    return [
+        str(entry.number),
+        "-" if entry.offset_ms is None else f"{entry.offset_ms / 1000:.6f}",
+        visible(entry.method),
+        "-" if entry.status is None else str(entry.status),
+        "-" if entry.response_size is None else str(entry.response_size),
+        "-" if entry.total_ms is None else f"{entry.total_ms:.3f}",
+        visible(entry.url),
+        visible(entry.error or "-"),
+    ]
+
+
+def _entry_style(entry: Entry) -> str:
+    if entry.error is not None or entry.status is None or entry.status >= 500:
+        return "red"
+    return "yellow" if entry.status >= 400 else "green"
+
+
+# -- one interaction
+
+
+def show_interaction(
+    interaction: Interaction,
+    *,
+    number: int,
+    began: datetime | None,
+    contents: Mapping[str, Content],
+    facts: Facts,
+    page: Page,
+) -> None:
+    """Show one interaction in full. `contents` has the bodies by part, `began` is when its run did."""
+    page.fact("interaction", shown(f"{number} of {facts.name}, id {interaction.id}"))
+    _show_circumstances(interaction, began, page)
+    request, response = interaction.request, interaction.response
+    version = f" {request.http_version}" if request.http_version else ""
+    page.heading("request" if request.sent else "request, which was not sent")
+    page.line(shown(f"{request.method} {request.url}{version}", "bold green"))
+    _show_headers(request.headers, page)
+    _show_body(request.body, contents.get("request"), "request", number, facts, page)
+    if response is not None:
+        page.heading("response")
+        start = f"{response.http_version} " if response.http_version else ""
+        page.line(
+            shown(
+                f"{start}{response.status} {response.reason}", f"bold {_status_style(str(response.status)) or 'green'}"
+            )
+        )
+        _show_headers(response.headers, page)
+        _show_body(response.body, contents.get("response"), "response", number, facts, page)
+        if response.trailers:
+            page.heading("trailers")
+            _show_headers(response.trailers, page)
+    if interaction.failure is not None:
+        _show_failure(interaction.failure, page)
+
+
+def _show_circumstances(interaction: Interaction, began: datetime | None, page: Page) -> None:
+    started = moment_text(interaction.started_at, precise=True)
+    if began is not None:
+        started += f", {duration_text((interaction.started_at - began).total_seconds() * 1000)} after the run began"
+    page.fact("started", started)
+    timings = ", ".join(
+        f"{name.replace('_', ' ')} {duration_text(value)}" for name, value in interaction.timings_ms.items()
+    )
+    page.fact("timing", shown(timings or "-"))
+    page.fact("client", shown(interaction.client or "-"))
+    process = [f"pid {interaction.pid}" if interaction.pid is not None else "pid unknown"]
+    if interaction.thread is not None:
+        process.append(f"thread {interaction.thread}")
+    if interaction.rss is not None:
+        process.append(f"{size_text(interaction.rss)} resident")
+    page.fact("process", ", ".join(process))
+    connection = interaction.connection
+    if connection is not None:
+        facts = [f"number {connection.id}" if connection.id is not None else "number unknown"]
+        facts.append("reused" if connection.reused else "new")
+        facts += [connection.peer] if connection.peer else []
+        facts.append(connection.tls or "no TLS")
+        facts += [f"through the proxy {connection.proxy}"] if connection.proxy else []
+        page.fact("connection", shown(", ".join(facts)))
+
+
+def _show_headers(headers: Headers, page: Page) -> None:
+    for name, value in headers:
+        page.line(Text.assemble(shown(f"{name}:", "cyan"), " ", shown(value)))
+
+
+def _show_body(body: Body | None, content: Content | None, part: str, number: int, facts: Facts, page: Page) -> None:
+    if body is None:
+        return
+    page.line()
+    page.line(_described(body, content))
+    if body.coding_error:
+        page.line(shown(f"The content coding was not taken off: {body.coding_error}", "yellow"))
+    if content is None:
+        return
+    for note in content.notes:
+        page.line(Text(note, style="dim"))
+    _show_content(content, page)
+    cut = content.shown < content.size
+    if cut and content.kind != "binary":
+        page.line(Text(f"Cut here: the first {size_text(content.shown)} are shown.", style="yellow"))
+    if cut or content.kind == "binary":
+        option = "" if part == "response" else " --part request"
+        command = f"ctools inspect {shlex.quote(facts.name)} {number} --body{option} -o FILE"
+        page.line(shown(f"All of it: {command}", "dim"))
+
+
+def _described(body: Body, content: Content | None) -> Text:
+    """Return the line above a body: its kind, its size, and what was done to it."""
+    said = [content.kind] if content is not None and content.kind != "empty" else []
+    said.append(size_text(body.size))
+    if body.wire_size != body.size:
+        said.append(f"{size_text(body.wire_size)} on the wire")
+    if body.coding:
+        said.append(f"{body.coding} taken off")
+    if body.framing == "chunked":
+        said.append("chunked")
+    if body.pieces is not None:
+        said.append(f"in {count_text(body.pieces, 'piece')}")
+    text = shown(f"body: {', '.join(said)}", "bold")
+    if not body.complete:
+        text = Text.assemble(text, shown(f", incomplete: {body.incomplete or 'unknown why'}", "red"))
+    return text
+
+
+def _show_content(content: Content, page: Page) -> None:
+    if content.kind == "form":
+        for name, value in content.fields:
+            page.line(Text.assemble(shown(name[:_FORM_VALUE], "cyan"), " = ", shown(value[:_FORM_VALUE])))
+    elif content.kind == "multipart":
+        for at, part in enumerate(content.parts):
+            page.line(Text(f"part {at + 1}, {size_text(part.content.size)} of {part.content.kind}", style="dim"))
+            for line in part.headers:
+                page.line(shown(line, "cyan"))
+            _show_content(part.content, page)
+    elif content.kind == "binary":
+        columns = 16 if page.width is None or page.width >= 76 else 6
+        for row in hex_lines(content.head, columns=columns):
+            page.line(row)
+    elif content.kind != "empty":
+        _show_text(content, page)
+
+
+def _show_text(content: Content, page: Page) -> None:
+    text = visible(content.text, lines=True)
+    if page.coloured and len(text) <= _COLOURED.get(content.kind, 0):
+        page.code(text, content.kind)
+    else:
+        page.plain(text)
+
+
+def _show_failure(failure: Failure, page: Page) -> None:
+    page.heading("error")
+    page.fact("phase", shown(failure.phase))
+    page.fact("type", shown(failure.type, "red"))
+    page.fact("message", shown(failure.message))
+    if failure.cause is not None:
+        page.fact("cause", shown(f"{failure.cause.type}: {failure.cause.message}"))
+    if failure.received:
+        page.line(Text(f"What had arrived, {size_text(len(failure.received))}:", style="dim"))
+        columns = 16 if page.width is None or page.width >= 76 else 6
+        for row in hex_lines(failure.received[:1024], columns=columns):
+            page.line(row)

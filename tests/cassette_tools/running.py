@@ -1,0 +1,103 @@
+"""Runs `ctools` as people do: as a process of its own, with pipes or on a terminal of a given width.
+
+Law: what comes back is every byte that the process wrote. A run that does not end in time is killed, and fails the test.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from dataclasses import dataclass
+from fcntl import ioctl
+from pathlib import Path
+
+__all__ = ["Run", "ctools", "ctools_on_terminal", "environment"]
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT = 60.0
+"""Seconds that one run may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run left: its exit code, and what it wrote. On a terminal all of it is in `out`."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+    @property
+    def text(self) -> str:
+        return self.out.decode()
+
+    @property
+    def errors(self) -> str:
+        return self.err.decode()
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Return an environment that does not depend on who runs the tests."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "SYSTEMROOT") if name in os.environ}
+    return kept | {"PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", "TERM": "xterm-256color"} | changes
+
+
+def ctools(*arguments: str | os.PathLike[str], stdin: bytes = b"", cwd: Path | None = None, **changes: str) -> Run:
+    """Run `ctools` with pipes; `changes` are of the environment."""
+    done = subprocess.run(
+        [sys.executable, "-m", "cassette_tools", *arguments],
+        input=stdin,
+        capture_output=True,
+        cwd=cwd,
+        env=environment(**changes),
+        timeout=LIMIT,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout, done.stderr)
+
+
+def ctools_on_terminal(*arguments: str | os.PathLike[str], columns: int = 80, interrupt: bytes = b"", **changes: str) -> Run:
+    """Run `ctools` on a terminal. Once `interrupt` has been written, Ctrl-C is typed."""
+    main, side = pty.openpty()
+    ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cassette_tools", *arguments],
+        stdin=side,
+        stdout=side,
+        stderr=side,
+        env=environment(**changes),
+        start_new_session=True,
+        preexec_fn=lambda: ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - the child has one thread
+    )
+    os.close(side)
+    out = bytearray()
+    deadline = time.monotonic() + LIMIT
+    try:
+        while part := _read(main, deadline - time.monotonic()):
+            out += part
+            if interrupt and interrupt in out:
+                os.write(main, b"\x03")
+                interrupt = b""
+        return Run(process.wait(timeout=LIMIT), bytes(out), b"")
+    finally:
+        os.close(main)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+
+
+def _read(descriptor: int, seconds: float) -> bytes:
+    """Read what there is; nothing once the other side is closed. Raises TimeoutError."""
+    ready, _, _ = select.select([descriptor], [], [], max(0, seconds))
+    if not ready:
+        raise TimeoutError("the command neither wrote nor ended")
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:  # EIO: Linux says so when the last writer has gone
+        return b""
