@@ -19,7 +19,7 @@ import orjson
 from recorder.errors import CassetteWriteError, RecorderError, RecordingStateError
 from recorder.journal.append import Journal
 from recorder.options import BODY_LIMIT, Options
-from recorder.system import SYSTEM, Clock, resident_bytes
+from recorder.system import SYSTEM, Clock, ResidentSize
 from recorder.taps.exchange import Entry, Exchange
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class Recording:
         self._joined = joined
         self._introduced = False
         self._told = False
+        self._resident = ResidentSize()
         self._open: dict[str, tuple[Entry, Exchange]] = {}
 
     # What the program uses.
@@ -79,7 +80,8 @@ class Recording:
         """End the recording: write what is under way as it stands, the end line, and close.
 
         Calling it again does nothing. The methods of the clients are what they were, unless another recording goes on;
-        connections and responses go on working. Raises CassetteWriteError when an overwriting recording cannot replace the old cassette.
+        connections and responses go on working. Raises CassetteWriteError when an overwriting recording cannot replace
+        the old cassette.
         """
         if self.stopped:
             return
@@ -97,6 +99,7 @@ class Recording:
                 self._write_diagnosis()
             self._journal.end(self.counts())
         self._take_failure()
+        self._resident.close()
         self._journal.close()
 
     def counts(self) -> dict[str, Any]:
@@ -187,7 +190,7 @@ class Recording:
 
     def resident_bytes(self) -> int | None:
         """Resident memory of this process now, in bytes; None where that is not known."""
-        return resident_bytes()
+        return self._resident.read()
 
     # Its own trouble.
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["SYSTEM", "Clock", "System", "resident_bytes"]
+__all__ = ["SYSTEM", "Clock", "ResidentSize", "System"]
 
 _SECOND = 1_000_000_000
 
@@ -104,27 +104,57 @@ class Clock:
         return f"{prefix}.{fraction // 1000:06d}Z"
 
 
-class _Statm:
-    """Where Linux tells the resident size.
+class ResidentSize:
+    """Tells the resident size of this process again and again, for a microsecond or two each time.
 
-    Opened for each reading: a descriptor kept could be closed by the program.
+    Keeps one descriptor of /proc/self/statm, where there is one. Should the program close it and put a file of its own under
+    its number, then `read` reads from that without moving it, sees that it is no statm, and opens anew.
     """
 
-    __slots__ = ()
+    __slots__ = ("_descriptor", "_identity", "_pid", "_system")
 
-    page = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
-    available = os.path.exists("/proc/self/statm")  # noqa: PTH110 -- pathlib would be an import on the hot path
+    _page = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
+    _pread = staticmethod(getattr(os, "pread", os.read))
 
+    def __init__(self, system: System = SYSTEM) -> None:
+        self._system = system
+        self._descriptor = -1
+        self._identity = (0, 0)
+        self._pid = 0
 
-def resident_bytes(system: System = SYSTEM) -> int | None:
-    """Resident memory of this process in bytes; None where the system does not tell in microseconds."""
-    if not _Statm.available:
-        return None
-    try:
-        descriptor = system.open("/proc/self/statm", os.O_RDONLY)
-    except OSError:
-        return None  # out of descriptors, or /proc is gone: the figure is a courtesy
-    try:
-        return int(system.read(descriptor, 128).split(b" ", 2)[1]) * _Statm.page
-    finally:
-        system.close(descriptor)
+    def read(self) -> int | None:
+        """Resident memory in bytes; None where the system does not tell it cheaply (macOS and Windows do not)."""
+        if self._pid == self._system.getpid():
+            try:
+                return self._parse(self._pread(self._descriptor, 128, 0))
+            except (OSError, ValueError):
+                pass  # closed or replaced by the program: open it again
+        elif self._pid < 0:
+            return None
+        return self._open()
+
+    def close(self) -> None:
+        """Close the descriptor, if it is still ours."""
+        descriptor, self._descriptor, self._pid = self._descriptor, -1, -1
+        if descriptor >= 0:
+            with suppress(OSError):
+                status = self._system.fstat(descriptor)
+                if (status.st_dev, status.st_ino) == self._identity:
+                    self._system.close(descriptor)
+
+    def _open(self) -> int | None:
+        self.close()  # a forked child's still tells of its parent
+        try:
+            self._descriptor = self._system.open("/proc/self/statm", os.O_RDONLY)
+        except OSError:
+            return None  # no Linux, or out of descriptors: the figure is a courtesy, and not tried for again
+        status = self._system.fstat(self._descriptor)
+        self._identity = (status.st_dev, status.st_ino)
+        self._pid = self._system.getpid()
+        return self._parse(self._pread(self._descriptor, 128, 0))
+
+    def _parse(self, statm: bytes) -> int:
+        fields = statm.split()
+        if len(fields) != 7:
+            raise ValueError("not a statm")
+        return int(fields[1]) * self._page
