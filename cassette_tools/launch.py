@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 from recorder.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 __all__ = ["Caught", "Ended", "Launch", "Plain", "Queued", "Received", "Supervised", "check", "launch", "leave"]
 
@@ -51,6 +51,7 @@ _GROUP_WIDE: Final = (*_KEYBOARD, *_JOB_CONTROL, "SIGWINCH", "SIGINFO", "SIGHUP"
 _KERNEL: Final = 0
 _POLL_S: Final = 1.0
 """Seconds after which the command is looked at even if no signal told of it."""
+_GLANCE_S: Final = 0.01
 _SETTLE_S: Final = 0.05
 """Seconds that a SIGCONT to the whole process group may need to reach the command before it gets one from us."""
 
@@ -121,8 +122,9 @@ def leave(ended: Ended) -> int:
     """
     if ended.signal is None:
         return ended.exit_code or 0
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # started with it closed
+            stream.flush()
     if os.name == "posix":
         _die_by(ended.signal)
     return 128 + ended.signal
@@ -166,16 +168,20 @@ class Supervised:
         return self._ended
 
     def _look(self) -> None:
-        """Take in what happened to the command: it ended, stopped or went on."""
+        """Take in what happened to the command: it ended, stopped or went on. When it stopped, stop too."""
+        stop = 0
         while self._ended is None:
             pid, status = os.waitpid(self._pid, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
             if pid == 0:
-                return
-            if os.WIFSTOPPED(status):
-                self._stopped = True
-                _stop_by(os.WSTOPSIG(status))
+                if stop == 0:
+                    return
+                _stop_by(stop)
+                stop = 0
+            elif os.WIFSTOPPED(status):
+                self._stopped, stop = True, os.WSTOPSIG(status)
+                time.sleep(_GLANCE_S)  # whoever woke us may be about to wake the command: then its stop is over
             elif os.WIFCONTINUED(status):
-                self._stopped = False
+                self._stopped, stop = False, 0
             elif os.WIFSIGNALED(status):
                 self._ended = Ended(None, os.WTERMSIG(status))
             else:
@@ -381,8 +387,7 @@ def _stop_by(number: int) -> None:
     while the command may be woken by whoever stopped it.
     """
     if number in _numbers(_JOB_CONTROL) or _is_job_of_a_shell():
-        with _deliverable(number):
-            os.kill(os.getpid(), number)
+        _deliver(number)
 
 
 def _die_by(number: int) -> None:
@@ -392,17 +397,13 @@ def _die_by(number: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     with contextlib.suppress(OSError):  # SIGKILL has no disposition to set
         signal.signal(number, signal.SIG_DFL)
-    with _deliverable(number):
-        os.kill(os.getpid(), number)
+    _deliver(number)
 
 
-@contextlib.contextmanager
-def _deliverable(number: int) -> Iterator[None]:
-    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def _deliver(number: int) -> None:
+    """Let a signal act on this process. Sent first and let through then, it is one with one that waits already."""
+    os.kill(os.getpid(), number)
+    signal.pthread_sigmask(signal.SIG_SETMASK, signal.pthread_sigmask(signal.SIG_UNBLOCK, {number}))
 
 
 def _is_job_of_a_shell() -> bool:

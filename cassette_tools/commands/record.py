@@ -150,6 +150,7 @@ def _bytes(text: str) -> int:
 
 
 def _say(show: Callable[[Outcome], None], outcome: Outcome) -> None:
-    # Whoever read our stderr may be gone. The command has ended and its exit code counts, whatever becomes of the summary.
+    # Our stderr may be closed, or who read it gone. The command has ended; its exit code counts, whatever becomes of this.
     with contextlib.suppress(OSError):
-        show(outcome)
+        if sys.stderr is not None:
+            show(outcome)
