@@ -253,10 +253,9 @@ class _Keys:
 
     def rest(self) -> dict[str, Any]:
         """Give what was not asked for here or further inside."""
-        if len(self._taken) < len(self._values):
-            for key, value in self._values.items():
-                if key not in self._taken:
-                    self._extra[key] = value
+        for key, value in self._values.items():
+            if key not in self._taken:
+                self._extra[key] = value
         return self._extra
 
     def _get(self, key: str) -> Any:  # noqa: ANN401 - a JSON value

@@ -79,9 +79,11 @@ class _Growing(Source):
             count = self._fill_lines(view)
             if count:
                 return count
+            if self.is_over() and self._at_end():
+                return 0
             if trouble is not None:
                 raise trouble
-            if self._stop() or (self.is_over() and self._at_end()):
+            if self._stop():
                 return 0
             self._sleep(self._poll)
 

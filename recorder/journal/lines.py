@@ -180,12 +180,13 @@ class Window:
                 self.number += after - end
                 start = seen = after
                 continue
-            kept = self.filled - start
+            kept, base = self.filled - start, self.base
             grown = self._refill(start)
-            start, seen = 0, kept
+            start -= self.base - base
+            seen = start + kept
             if not grown:
                 if kept:
-                    yield 0, kept, LAST
+                    yield start, seen, LAST
                 return
 
     def _pass_over(self, start: int) -> tuple[int, int, int, int]:
@@ -196,7 +197,7 @@ class Window:
         keep = len(MARK) - 1
         seen = counted = start
         self.only_nul = True
-        after = -1
+        after = start
         while True:
             feed = self.buffer.find(b"\n", seen, self.filled)
             end = self.buffer.find(MARK, max(seen, start + 1), self.filled if feed < 0 else feed)
@@ -207,31 +208,40 @@ class Window:
             if end >= 0:
                 after = end + 1 if end == feed else end
                 break
-            dropped = max(0, self.filled - keep)
-            start, seen, counted = start - dropped, 0, self.filled - dropped
-            if not self._refill(dropped):
+            filled, base = self.filled, self.base
+            grown = self._refill(max(0, filled - keep))
+            start -= self.base - base
+            counted = filled - (self.base - base)
+            seen = max(0, counted - keep)
+            if not grown:
                 end = after = self.filled
                 break
         return start, end, OVERLONG if end - start > self._max_line else TORN, after
 
     def _refill(self, start: int) -> bool:
-        """Move what is held from `start` on to the front, make room behind it, and read. False at the source's end."""
-        kept = self.filled - start
-        if len(self.buffer) > 4 * BLOCK and kept < BLOCK:
-            self.buffer = self.buffer[start : self.filled] + bytes(BLOCK - kept)
-        else:
-            self.buffer[:kept] = self.buffer[start : self.filled]
-            if kept == len(self.buffer):
-                self.buffer += bytes(min(kept, max(self._max_line - kept, 0) + BLOCK))
-        self.base += start
+        """Read more behind what is held from `start` on. False at the end of the source. May move it: see `base`."""
+        if len(self.buffer) - self.filled < BLOCK // 4 or start == self.filled:
+            self._make_room(start)
         with memoryview(self.buffer) as view:
-            count = self._source.fill(view[kept:])
-        self.filled = kept + count
+            count = self._source.fill(view[self.filled :])
+        self.filled += count
         if not self.base and len(self.opening) < _OPENING:
             self.opening = bytes(self.buffer[: min(self.filled, _OPENING)])
         if self._on_progress is not None:
             self._on_progress(self.base + self.filled)
         return count > 0
+
+    def _make_room(self, start: int) -> None:
+        """Drop what is in front of `start`. Shrink a buffer that a long line has left behind, grow one that is full."""
+        kept = self.filled - start
+        if len(self.buffer) > 4 * BLOCK and kept < BLOCK:
+            self.buffer = self.buffer[start : self.filled] + bytes(2 * BLOCK - kept)
+        elif start:
+            self.buffer[:kept] = self.buffer[start : self.filled]
+        self.base += start
+        self.filled = kept
+        if len(self.buffer) - kept < BLOCK // 4:
+            self.buffer += bytes(min(kept, max(self._max_line - kept, 0)) + BLOCK)
 
 
 _OPENING = 1024

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
 
 import orjson
 
-from recorder.errors import CassetteDamagedError, CassetteNewerError, NotACassetteError, UsageError
+from recorder.errors import BadCassetteError, CassetteDamagedError, CassetteNewerError, NotACassetteError, UsageError
 from recorder.journal.lines import ENDED, LAST, MARK, OVERLONG, Source, Spool, Window
 
 if TYPE_CHECKING:
@@ -73,9 +73,11 @@ _SHORT: Final = 4_096
 """Bytes up to which parsing a line whole is quicker than looking for what may be left out."""
 _LONGEST_TYPE: Final = 64
 
+_NUL: Final = "NUL bytes"
 _ENDINGS: Final = (b"}", b"}\r")
 _BRACE: Final = 0x7D
 _BACKSLASH: Final = 0x5C
+_COLON: Final = 0x3A
 _RETURN: Final = 0x0D
 _KINDS: Final = {name.encode(): name for name in ("interaction", "body", "header", "process", "diagnosis", "end")}
 
@@ -247,7 +249,7 @@ class Reader:
         buffer = self._window.buffer
         if how == OVERLONG:
             nul = self._window.only_nul
-            self._bad(start, end, "NUL bytes" if nul else "the line is longer than the reader's bound", tail=nul)
+            self._bad(start, end, _NUL if nul else "the line is longer than the reader's bound", tail=nul)
             return
         if self._window.base + start == 0 and self.mode != "strict" and buffer.startswith(b"\xef\xbb\xbf", start, end):
             start += 3
@@ -292,7 +294,7 @@ class Reader:
         """Decide about what stands in front of a good record: was it a tail, and is there a header."""
         if self._torn is not None:
             if kind != "header":
-                raise self._damaged(self._torn, self._torn_line)
+                raise self._refusal(self._torn, self._torn_line)
             self._note(self._torn)
             self._torn = None
         if not self._format and kind != "header":
@@ -336,13 +338,13 @@ class Reader:
         if self.mode == "skip":
             self._note(damage)
             return
-        if not self._format and self._torn is None and not begins_run and reason != "NUL bytes":
-            raise NotACassetteError(f"{self.name}: not a cassette: {_looks_like(window.opening)}")
         if self.mode == "strict" or not tail:
-            raise self._damaged(damage, window.number)
+            raise self._refusal(damage, window.number)
+        if not self._format and self._torn is None and not begins_run and reason != _NUL:
+            raise self._refusal(damage, window.number)
         if self._torn is not None:
             if not begins_run and self._torn.end != damage.start:
-                raise self._damaged(self._torn, self._torn_line)
+                raise self._refusal(self._torn, self._torn_line)
             if begins_run:
                 self._note(self._torn)
             else:
@@ -360,10 +362,16 @@ class Reader:
         else:
             self.damage.append(damage)
 
-    def _damaged(self, damage: Damage, number: int) -> CassetteDamagedError:
-        step = "" if self.mode == "skip" else " The mode skip leaves the damaged ranges out and lists them."
+    def _refusal(self, damage: Damage, number: int) -> BadCassetteError:
+        """Make the error for damage that the mode does not take, or for a file that is something else altogether."""
+        opening = self._window.opening
+        if not self._format and not opening.lstrip(b"\0").startswith(MARK):
+            return NotACassetteError(f"{self.name}: not a cassette: {_looks_like(opening)}")
         what = f"{damage.reason} ({damage.end - damage.start} bytes)"
-        return CassetteDamagedError(f"{self.name}, line {number}, byte {damage.start}: {what}.{step}")
+        return CassetteDamagedError(
+            f"{self.name}, line {number}, byte {damage.start}: {what}. The mode skip leaves the damaged ranges out and "
+            "lists them."
+        )
 
     def _finish(self) -> None:
         """Settle what is open at the end of the file."""
@@ -372,7 +380,7 @@ class Reader:
         if self._format:
             return
         opening = self._window.opening
-        if opening and (_may_be_header(opening, 0, len(opening)) or not opening.strip(b"\0")):
+        if _may_be_header(opening, 0, len(opening)) or (opening and not opening.strip(b"\0")):
             raise CassetteDamagedError(
                 f"{self.name}, line 1, byte 0: the header line is torn and nothing was recorded after it. "
                 "Delete the file and record again."
@@ -527,7 +535,7 @@ def _sniff(buffer: bytearray, start: int, end: int) -> str | None:
         return None
     name = bytes(buffer[after:quote])
     kind = _KINDS.get(name)
-    if kind is None and name.isalnum():
+    if kind is None and name.isascii() and b"\\" not in name:
         kind = name.decode()
     return kind
 
@@ -563,7 +571,11 @@ def _content_at(buffer: bytearray, start: int, end: int, kind: str) -> int:
 
 
 def _closed(buffer: bytearray, start: int, end: int, closing: bytes) -> bool:
-    """Tell whether the range ends with `closing` and its first byte, a quote, is not escaped."""
+    """Tell whether the range ends with `closing`, whose first byte is a quote that ends a string.
+
+    An escaped quote does not, nor one that begins a string: that one has a colon in front. (So may one that ends a
+    string; then the line is parsed whole.)
+    """
     if buffer[end - 1] == _RETURN:
         end -= 1
     if not buffer.endswith(closing, start, end):
@@ -572,7 +584,7 @@ def _closed(buffer: bytearray, start: int, end: int, closing: bytes) -> bool:
     before = quote
     while before > start and buffer[before - 1] == _BACKSLASH:
         before -= 1
-    return (quote - before) % 2 == 0
+    return (quote - before) % 2 == 0 and buffer[quote - 1] != _COLON
 
 
 def _parse(buffer: bytearray, start: int, end: int) -> tuple[str, dict[str, Any]] | None:
@@ -634,7 +646,7 @@ def _split(buffer: bytearray, start: int, end: int) -> Iterator[tuple[int, int]]
 
 def _reason(buffer: bytearray, start: int, end: int, *, ended: bool) -> str:
     if buffer.count(0, start, end) == end - start:
-        return "NUL bytes"
+        return _NUL
     if not buffer.startswith(MARK, start, end):
         return "the line is no record"
     return "the record is garbled" if ended else "the record is torn"
@@ -642,8 +654,8 @@ def _reason(buffer: bytearray, start: int, end: int, *, ended: bool) -> str:
 
 def _may_be_header(data: bytes | bytearray, start: int, end: int) -> bool:
     """Tell whether a torn record may have been a header line."""
-    beginning = bytes(data[start : min(end, start + len(_HEADER))])
-    return _HEADER.startswith(beginning)
+    beginning = bytes(data[start : min(end, start + len(_HEADER))]).rstrip(b"\0 \t\r\n")
+    return beginning != b"" and _HEADER.startswith(beginning)
 
 
 # -- what is not a cassette
