@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.errors import BadCassetteError
@@ -287,6 +287,7 @@ PATHS = [
 ]
 
 
+@settings(deadline=None)
 @given(path=st.sampled_from(PATHS), value=JSON)
 def test_any_value_anywhere_is_taken_or_refused_with_the_one_error(path: str, value: object) -> None:
     try:

@@ -3,10 +3,13 @@ from __future__ import annotations
 import base64
 import errno
 import hashlib
+import http.client
+import http.server
 import io
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +22,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+import recorder
 from recorder.errors import (
     BadCassetteError,
     CassetteDamagedError,
@@ -32,6 +36,7 @@ from recorder.journal import lines as lines_module
 from recorder.journal import read as read_module
 from recorder.journal.read import Damage, Line, Mode, Part, Reader
 from recorder.model import Interaction
+from tests.recorder.journal.schema import complaints
 from tests.recorder.journal.written import (
     cassette,
     diagnosis,
@@ -488,7 +493,62 @@ class TestWhatIsNoCassette:
         assert "steps" not in lines[5].head
 
 
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A cassette as the recorder wrote it: bodies inline and in pieces, text and binary, and a failure."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    path = tmp_path_factory.mktemp("recorded") / "cassette.jsonl"
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            with recorder.record(path, body_limit=1024):
+                client = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+                for body in (b"{}", b'{"type":"}}}"' * 100, b"\xff" * 900, b"\xff\n" * 700):
+                    client.request("POST", "/", body)
+                    assert client.getresponse().read() == body
+                client.close()
+                with socket.socket() as closed:
+                    closed.bind(("127.0.0.1", 0))
+                    client = http.client.HTTPConnection("127.0.0.1", closed.getsockname()[1])
+                    with pytest.raises(ConnectionRefusedError):
+                        client.request("GET", "/")
+        finally:
+            server.shutdown()
+            thread.join()
+    return path.read_bytes()
+
+
 class TestTornTails:
+    def test_what_the_recorder_wrote_is_read_up_to_every_byte(self, tight: None, recorded: bytes) -> None:
+        expected = heads(recorded)
+        assert [complaint for line in objects(recorded) for complaint in complaints(line)] == []
+        lines, reader = read(recorded, "strict")
+        assert [line.head for line in lines] == expected
+        made = [Interaction.from_json(line.head) for line in lines if line.type == "interaction"]
+        assert [each.response is not None and each.response.status for each in made] == [200, 200, 200, 200, False]
+        sizes = [len(stored(reader, line, "response")) for line in lines if line.type == "interaction"]
+        assert sizes == [2, 1300, 900, 1400, 0]
+        first = recorded.index(b"\n")
+        for cut in range(first, len(recorded), 3):
+            lines, reader = read(recorded[:cut])
+            whole = recorded.count(b"\n", 0, cut) + (recorded[cut : cut + 1] == b"\n")
+            assert [line.head for line in lines] == expected[:whole]
+            assert (len(reader.damage) == 1) is (recorded[cut - 1 : cut] != b"\n" and recorded[cut : cut + 1] != b"\n")
+
     def test_at_every_byte_whatever_was_whole_is_read(self, tight: None) -> None:
         data = cassette()
         expected = heads(data)
@@ -568,7 +628,7 @@ class TestTornTails:
             with pytest.raises(CassetteDamagedError, match=f"line 3, byte {len(data)}"):
                 read(data + tail, "strict")
 
-    @settings(max_examples=300)
+    @settings(max_examples=300, deadline=None)
     @given(text=st.text(alphabet='"\\}{ab,:\n', max_size=24), cut=st.integers(2, 30), feed=st.booleans())
     @example(text='"}}}', cut=6, feed=True)
     @example(text='\\"}}}', cut=6, feed=True)
@@ -1045,11 +1105,12 @@ def _tightly(use: Callable[[], object], *, tight: bool) -> None:
 
 
 class TestAnyContent:
+    @settings(deadline=None)
     @given(data=st.binary(max_size=300), mode=st.sampled_from(MODES), led=st.booleans(), tight=st.booleans())
     def test_random_bytes_raise_nothing_else(self, data: bytes, mode: Mode, led: bool, tight: bool) -> None:
         _tightly(lambda: _consume(header() * led + data, mode, max_line=200), tight=tight)
 
-    @settings(max_examples=400)
+    @settings(max_examples=400, deadline=None)
     @given(edits=EDITS, mode=st.sampled_from(MODES), tight=st.booleans())
     def test_edited_cassettes_raise_nothing_else(
         self, edits: list[tuple[str, int, int, bytes]], mode: Mode, tight: bool
@@ -1064,6 +1125,7 @@ class TestAnyContent:
     ) -> None:
         _tightly(lambda: _consume(_edited(SECRET, edits), mode), tight=tight)
 
+    @settings(deadline=None)
     @given(
         junk=st.lists(
             st.binary(max_size=40).map(lambda data: data.replace(b"\n", b"") + b"\n"), min_size=14, max_size=14
@@ -1083,6 +1145,7 @@ class TestAnyContent:
 
         _tightly(check, tight=tight)
 
+    @settings(deadline=None)
     @given(
         bodies=st.lists(st.binary(max_size=60) | st.text(max_size=60).map(str.encode), min_size=1, max_size=5),
         more=st.recursive(
