@@ -7,7 +7,6 @@ was not started.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
 import sys
@@ -20,9 +19,8 @@ from recorder.errors import CassetteExistsError, UsageError
 from recorder.options import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from cassette_tools.run import Outcome
     from recorder.options import Mode
 
 __all__ = ["record"]
@@ -88,11 +86,10 @@ def record(
     cassette. A summary goes to stderr at the end.
 
     Examples:
-
         ctools record -- python app.py --verbose
         ctools record -o ads.jsonl --overwrite -- python -m extractor
         ctools record -o tests.jsonl -- pytest -x tests/
-    """  # noqa: D412 -- the help page takes the examples as a paragraph of their own
+    """
     wanted = _command(command or [], output)
     options = Options(
         body_limit=_bytes(body_limit),
@@ -108,9 +105,9 @@ def record(
 
     outcome = run(wanted, output, mode=mode, options=options, environment=os.environ, tell=warn)
     if as_json:
-        _say(show_run_as_json, outcome)
+        show_run_as_json(outcome)
     elif not quiet:
-        _say(show_run, outcome)
+        show_run(outcome)
     raise typer.Exit(leave(outcome.ended))
 
 
@@ -122,8 +119,8 @@ def _command(words: Sequence[str], output: Path) -> Sequence[str]:
     """Return the command. Raises UsageError where there is none, or where no `--` stands before it."""
     option = "" if output == _DEFAULT else f" -o {shlex.quote(str(output))}"
     if not words:
-        raise UsageError(f"no command to run; name one after two dashes: ctools record{option} -- python app.py")
-    # The parser takes the dashes away; what the process was called with still has them, if this is what it was called with.
+        raise UsageError(f"there is no command to run; add one: ctools record{option} -- python app.py")
+    # The parser takes the dashes away. What the process was called with still has them, if it was called with this.
     place = len(sys.argv) - len(words)
     if sys.argv[place:] == list(words) and sys.argv[place - 1] != "--":
         raise UsageError(f"put two dashes before the command: ctools record{option} -- {shlex.join(words)}")
@@ -147,10 +144,3 @@ def _bytes(text: str) -> int:
     if not number.isascii() or not number.isdigit():
         raise UsageError(f"--body-limit {text!r} is no size; give bytes, or a number with K, M or G, such as 64K")
     return int(number) * _UNITS[unit]
-
-
-def _say(show: Callable[[Outcome], None], outcome: Outcome) -> None:
-    # Our stderr may be closed, or who read it gone. The command has ended; its exit code counts, whatever becomes of this.
-    with contextlib.suppress(OSError):
-        if sys.stderr is not None:
-            show(outcome)

@@ -9,12 +9,16 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from cassette_tools.run import signal_name
 from cassette_tools.views.escape import json_safe, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TextIO
+
     from cassette_tools.run import Outcome
     from cassette_tools.summary import Process, Summary
     from cassette_tools.views.console import Page
@@ -28,16 +32,46 @@ _INDENT: Final = 11
 
 def warn(message: str) -> None:
     """Print one line of trouble at once, among what the program prints."""
-    if sys.stderr is not None:  # started with it closed: there is nobody to tell
-        sys.stderr.write(f"ctools: {visible(message)}\n")
-        sys.stderr.flush()
+    with _stderr() as stream:
+        stream.write(f"ctools: {visible(message)}\n")
 
 
 def show_run(outcome: Outcome) -> None:
     """Print the summary of a run."""
     from cassette_tools.views.console import Page  # noqa: PLC0415 -- rich is slow to load, and --quiet needs none of it
 
-    page = Page(sys.stderr)
+    with _stderr() as stream:
+        _show(Page(stream), outcome)
+
+
+def show_run_as_json(outcome: Outcome) -> None:
+    """Print the summary of a run as one line of JSON."""
+    import orjson  # noqa: PLC0415 -- only where it is asked for
+
+    with _stderr() as stream:
+        stream.write(json_safe(orjson.dumps(_as_object(outcome)).decode()) + "\n")
+
+
+@contextmanager
+def _stderr() -> Iterator[TextIO]:
+    """Give stderr, or, where it is closed or nobody reads it any more, the null device for now and ever.
+
+    The command's exit code is what counts; Python would replace it when it cannot flush at its end.
+    """
+    if sys.stderr is None:
+        with open(os.devnull, "w") as null:  # noqa: PTH123 -- the name is a string
+            yield null
+        return
+    try:
+        yield sys.stderr
+        sys.stderr.flush()
+    except (OSError, SystemExit):  # rich makes SystemExit of a broken pipe
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stderr.fileno())
+        os.close(nowhere)
+
+
+def _show(page: Page, outcome: Outcome) -> None:
     _wrapped(page, _headline(outcome))
     if outcome.summary is not None and outcome.interactions:
         _figures(page, outcome, outcome.summary)
@@ -50,13 +84,6 @@ def show_run(outcome: Outcome) -> None:
     if outcome.interactions:
         _fact(page, "secrets", "nothing was redacted: passwords and tokens may be in the cassette; do not share it")
         _fact(page, "next", f"ctools inspect {shlex.quote(_shown_path(outcome))}")
-
-
-def show_run_as_json(outcome: Outcome) -> None:
-    """Print the summary of a run as one line of JSON."""
-    import orjson  # noqa: PLC0415 -- only where it is asked for
-
-    sys.stderr.write(json_safe(orjson.dumps(_as_object(outcome)).decode()) + "\n")
 
 
 def _headline(outcome: Outcome) -> str:

@@ -10,9 +10,8 @@ is not supported; the detail names it), `old` (its Python is older than 3.11; wr
 """
 
 # ruff: noqa: INP001 -- a folder for PYTHONPATH, not a package
+# No `from __future__ import annotations`: that, too, is a module which the program would find loaded.
 # ruff: noqa: PTH100, PTH113, PTH118, PTH119, PTH120 -- pathlib would be a slow import for every Python process
-
-from __future__ import annotations
 
 import os
 import sys
@@ -104,13 +103,13 @@ class _Watch:
     The import system walks `sys.meta_path` while a join adds a finder to it, so that one must be asked from here.
     """
 
-    def __init__(self, recording: _Recording) -> None:
+    def __init__(self, recording: "_Recording") -> None:
         self._recording = recording
         self._waits_for = {_BASE, *_UNSUPPORTED} - sys.modules.keys()
 
     def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+        self, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
+    ) -> "ModuleSpec | None":
         """Part of the import protocol (importlib.abc.MetaPathFinder)."""
         if name not in self._waits_for:
             return None
@@ -124,7 +123,9 @@ class _Watch:
             note(self._recording.notes, "client", name)
         return spec
 
-    def _as_others_find(self, name: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
+    def _as_others_find(
+        self, name: str, path: "Sequence[str] | None", target: "ModuleType | None"
+    ) -> "ModuleSpec | None":
         for finder in list(sys.meta_path):
             find = getattr(finder, "find_spec", None)
             if finder is self or find is None:
