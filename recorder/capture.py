@@ -22,10 +22,12 @@ WritePiece = Callable[[int, Content], None]
 """Takes the number of a piece and its content, and writes a body line."""
 
 _MOST_EXPANSION: Final = 100
-"""A coded body that grows beyond this factor, and beyond the limit, stays coded.
+"""A coded body that grows beyond this factor, and beyond the next figure, stays coded.
 
 A bomb on the wire must not become one on the disk.
 """
+_HARMLESS_EXPANSION: Final = 64 * 1024 * 1024
+"""Bytes that any coded body may grow to."""
 _BITE: Final = 4096
 """Coded bytes of a streamed body that are decoded in one go."""
 _MOST_FROM_BITE: Final = 8 * 1024 * 1024
@@ -149,7 +151,7 @@ class BodyCapture:
     def _decode_within_limit(self, wire: bytes, incomplete: str | None) -> bytes | None:
         """Decode, holding at most the limit. None when the body is sound but longer. Raises CodingError."""
         decoder = open_decoder(self._codings)
-        most = max(self._limit, len(wire) * _MOST_EXPANSION)
+        most = max(_HARMLESS_EXPANSION, len(wire) * _MOST_EXPANSION)
         out: list[bytes] = []
         size = 0
         for piece in decoder.feed(wire):
@@ -202,7 +204,8 @@ class BodyCapture:
         size = 0
         for piece in decoder.feed(data):
             size += len(piece)
-            if size > _MOST_FROM_BITE or self._size + self._held_size + size > self._wire_size * _MOST_EXPANSION:
+            whole = self._size + self._held_size + size
+            if size > _MOST_FROM_BITE or whole > max(_HARMLESS_EXPANSION, self._wire_size * _MOST_EXPANSION):
                 raise CodingError(f"expands more than {_MOST_EXPANSION} times")
             out.append(piece)
         return out

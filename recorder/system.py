@@ -42,6 +42,8 @@ class System:
     close = staticmethod(os.close)
     read = staticmethod(os.read)
     write = staticmethod(os.write)
+    if hasattr(os, "pread"):  # not on Windows, where nothing calls it either
+        pread = staticmethod(os.pread)
     fstat = staticmethod(os.fstat)
     stat = staticmethod(os.stat)
     lseek = staticmethod(os.lseek)
@@ -114,7 +116,6 @@ class ResidentSize:
     __slots__ = ("_descriptor", "_identity", "_pid", "_system")
 
     _page = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
-    _pread = staticmethod(getattr(os, "pread", os.read))
 
     def __init__(self, system: System = SYSTEM) -> None:
         self._system = system
@@ -126,7 +127,7 @@ class ResidentSize:
         """Resident memory in bytes; None where the system does not tell it cheaply (macOS and Windows do not)."""
         if self._pid == self._system.getpid():
             try:
-                return self._parse(self._pread(self._descriptor, 128, 0))
+                return self._parse(self._system.pread(self._descriptor, 128, 0))
             except (OSError, ValueError):
                 pass  # closed or replaced by the program: open it again
         elif self._pid < 0:
@@ -151,7 +152,7 @@ class ResidentSize:
         status = self._system.fstat(self._descriptor)
         self._identity = (status.st_dev, status.st_ino)
         self._pid = self._system.getpid()
-        return self._parse(self._pread(self._descriptor, 128, 0))
+        return self._parse(self._system.pread(self._descriptor, 128, 0))
 
     def _parse(self, statm: bytes) -> int:
         fields = statm.split()

@@ -183,6 +183,11 @@ class Exchange:
                     )
                 entry.request.feed(part)
 
+    def take_unsent_body(self, data: bytes) -> None:
+        """Take the body that would have been sent; no framing is around it yet."""
+        self._request_framing = None
+        self.send_body(data)
+
     # The response.
 
     def receive_head(self, head: ResponseHead, framing: Deframer | None) -> None:

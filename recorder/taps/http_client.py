@@ -410,6 +410,10 @@ def _fail_connect(connection: Any, state: _State, began: int, error: BaseExcepti
         head.headers = [(str(name), _text(value)) for name, value in headers]
         exchange.set_request_head(head)
         _take_unsent_body(exchange, body)
+    elif exchange is not None and call is not None:
+        _take_unsent_body(
+            exchange, call.describe(connection)[3]
+        )  # the head is out of the client's hands, the body not yet
     if exchange is None:
         return  # a bare connect(): no request was made
     exchange.sent = False
@@ -424,7 +428,7 @@ def _take_unsent_body(exchange: Exchange, body: Any) -> None:
         body = body.encode("utf-8", "surrogatepass")
     if isinstance(body, bytes):
         if body:
-            exchange.send_body(body)
+            exchange.take_unsent_body(body)
     elif body is not None:
         exchange.unseen_body = True  # a file or an iterator: reading it would take it from the program
 
