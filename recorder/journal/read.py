@@ -149,7 +149,7 @@ class Reader:
     cannot give bodies in pieces. `on_progress` is called with the number of bytes read so far, after each block.
 
     Memory: the longest line, one block, and what MAX_PENDING_BODIES and MAX_PENDING_PIECES allow (less than 20 MB).
-    What is parsed of a line may take up to about 25 times its size in a file made to hurt (empty lists), about twice
+    What is parsed of a line may take up to about 30 times its size in a file made to hurt (empty lists), about twice
     else: where that counts give a smaller `max_line`. A source that is not seekable also takes an unnamed temporary
     file, for the pieces of bodies whose interaction has not come yet.
 
