@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 .PHONY: demo test test-full test-clients lint types format docs benchmark setup clean
 
 demo: setup  ## Record a real client against a real HTTPS server, then look at the cassette
-	@$(BIN)/python docs/demo.py
+	@$(BIN)/python docs/demo/demo.py
 
 test: setup  ## The test suite, in a few minutes
 	$(BIN)/python -m pytest -n 2 -m "not full" -q
@@ -31,7 +31,7 @@ format: setup
 	$(BIN)/ruff format .
 
 docs: setup  ## Write docs/cli.md anew from the commands' own help
-	$(BIN)/python -m cassette_tools.reference
+	$(BIN)/python -m cassette_tools.reference > docs/cli.md
 
 benchmark: setup  ## This recorder beside the bare program and its peers; half an hour
 	$(BIN)/python benchmarks/record.py
