@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 INSIDE = Path(__file__).resolve().parent / "inside"
 SCHEMA = ROOT / "docs" / "cassette.schema.json"
-TEST_SECONDS = 60
+TEST_SECONDS = 30
 RUN_SECONDS = 900
 INSTALL_SECONDS = 600
 
@@ -224,7 +224,7 @@ def _details(verdict: Verdict) -> list[str]:
         message = verdict.recorded.messages.get(test, "vanished")
         lines.append(f"{title}: {word}: {test}")
         lines.append(f"    again {times} times: passed bare {bare}, recorded {recorded}; {message}")
-    for test, faults in verdict.recorded.faults().items():
+    for test, faults in verdict.faults.items():
         lines.append(f"{title}: FAULT: {test}")
         lines += [f"    {fault}" for fault in faults[:5]]
     if verdict.mode == "test":

@@ -27,6 +27,8 @@ class Run:
     messages: dict[str, str] = field(default_factory=dict)
     recorded: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Counts and faults of each recording, by test id."""
+    left: dict[str, list[str]] = field(default_factory=dict)
+    """What is another object after a test than before it, by test id."""
     ended: int | None = None
     """pytest's exit code as its last hook saw it; None when the process died."""
 
@@ -41,15 +43,16 @@ class Run:
             lost.update(each["lost"])
         return {reason: count for reason, count in lost.items() if count}
 
-    def faults(self) -> dict[str, list[str]]:
+    def faults(self, bare: Run) -> dict[str, list[str]]:
         """Give what is wrong with each recording: its cassette, its counts, its losses, or what it left patched."""
-        found = {}
+        found: dict[str, list[str]] = {}
         for test, each in self.recorded.items():
-            left = [f"not as before: {name}" for name in each["left"]]
             lost = [f"lost {count}: {reason}" for reason, count in each["lost"].items()]
-            if each["faults"] or left or lost:
-                found[test] = [*each["faults"], *lost, *left]
-        return found
+            found[test] = [*each["faults"], *lost]
+        for test, names in self.left.items():
+            own = bare.left.get(test, [])
+            found.setdefault(test, []).extend(f"not as before: {name}" for name in names if name not in own)
+        return {test: faults for test, faults in found.items() if faults}
 
 
 @dataclass
@@ -70,7 +73,12 @@ class Verdict:
     @property
     def fine(self) -> bool:
         """Whether the program could not tell."""
-        return not self.broken and not self.recorded.faults()
+        return not self.broken and not self.faults
+
+    @property
+    def faults(self) -> dict[str, list[str]]:
+        """What is wrong with the recordings, by test id."""
+        return self.recorded.faults(self.bare)
 
 
 def read_run(notes: Iterable[Mapping[str, Any]]) -> Run:
@@ -82,6 +90,8 @@ def read_run(notes: Iterable[Mapping[str, Any]]) -> Run:
             run.messages[note["id"]] = note["message"]
         elif "recorded" in note:
             run.recorded[note["recorded"]] = dict(note)
+        elif "left" in note:
+            run.left[note["by"]] = list(note["left"])
         elif "ended" in note:
             run.ended = int(note["ended"])
     return run
@@ -128,7 +138,7 @@ def table(verdicts: Iterable[Verdict]) -> str:
             len(each.unsteady),
             *(each.recorded.total(name) for name in COUNTS),
             sum(each.recorded.lost().values()),
-            len(each.recorded.faults()),
+            len(each.faults),
         ]
         rows.append([each.suite, each.mode, *map(str, counts)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

@@ -31,11 +31,20 @@ class TestRequests:
         connection.close()
 
     def test_sees_the_patch(self):
-        assert http.client.HTTPConnection.putrequest.__code__.co_filename.endswith("http/client.py")
+        assert not is_tapped()
 
 
-def test_leaves_a_method_changed():
-    http.client.HTTPConnection.left_behind = True
+def test_leaves_a_method_changed_when_recorded():
+    if is_tapped():
+        http.client.HTTPConnection.left_behind = True
+
+
+def test_leaves_a_method_changed_either_way():
+    http.client.HTTPConnection.left_always = True
+
+
+def is_tapped():
+    return not http.client.HTTPConnection.putrequest.__code__.co_filename.endswith("http/client.py")
 
 
 @pytest.mark.xfail(reason="fails by design")
@@ -103,14 +112,15 @@ def test_a_test_that_vanished_is_a_difference() -> None:
 
 
 def test_losses_and_faults_and_leftovers_are_no_fine_verdict() -> None:
-    counts: dict[str, Any] = {"seen": 2, "interactions": 1, "errors": 0, "lost": {}, "faults": [], "left": []}
-    for spoiled in ({"lost": {"why": 1}}, {"faults": ["torn"]}, {"left": ["http.client.x"]}):
-        recorded = Run(outcomes={"t": "passed"}, recorded={"t": {**counts, **spoiled}}, ended=0)
-        verdict = judge("s", "test", run(t="passed"), recorded, [], [])
+    counts: dict[str, Any] = {"seen": 2, "interactions": 1, "errors": 0, "lost": {}, "faults": []}
+    for spoiled, left in (({"lost": {"why": 1}}, []), ({"faults": ["torn"]}, []), ({}, ["http.client.x"])):
+        notes = [{"recorded": "t", **counts, **spoiled}, {"left": left, "by": "t"}]
+        verdict = judge("s", "test", run(t="passed"), read_run(notes), [], [])
         assert not verdict.fine
         assert table([verdict]).splitlines()[-1].split()[-1] == "1"
-    clean = Run(outcomes={"t": "passed"}, recorded={"t": counts}, ended=0)
-    assert judge("s", "test", run(t="passed"), clean, [], []).fine
+    clean = Run(outcomes={"t": "passed"}, recorded={"t": counts}, left={"t": ["http.client.x"]}, ended=0)
+    bare = Run(outcomes={"t": "passed"}, left={"t": ["http.client.x"]}, ended=0)
+    assert judge("s", "test", bare, clean, [], []).fine
 
 
 def test_table_has_a_line_for_each_verdict() -> None:
@@ -141,10 +151,12 @@ def test_a_suite_run_both_ways_shows_what_recording_changes(tmp_path: Path) -> N
     assert set(bare.outcomes.values()) == {"passed", "xfailed", "skipped"}
     assert suspects(bare, recorded) == suspects(bare, session) == [sees]
     assert (recorded.total("seen"), recorded.total("interactions")) == (1, 1)
-    assert recorded.faults() == {
-        "test_it.py::test_leaves_a_method_changed": ["not as before: http.client.HTTPConnection.left_behind"]
+    assert recorded.faults(bare) == {
+        "test_it.py::test_leaves_a_method_changed_when_recorded": [
+            "not as before: http.client.HTTPConnection.left_behind"
+        ]
     }
-    assert (session.total("interactions"), session.faults()) == (1, {})
+    assert (session.total("interactions"), session.faults(bare)) == (1, {})
     assert "assert" in recorded.messages[sees]
 
 

@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 MODE = os.environ.get("CLIENTS_MODE", "bare")
 NOTES = os.environ.get("CLIENTS_NOTES", os.devnull)
 ONLY = os.environ.get("CLIENTS_ONLY")
+EXIT_SECONDS = 20
 WATCHED = ("http.client", "urllib3.connection", "urllib3.connectionpool", "urllib3.poolmanager", "httplib2", "ssl")
 
 
@@ -41,6 +43,8 @@ def pytest_configure(config: pytest.Config) -> None:
     global SCHEMA  # noqa: PLW0603 - pytest makes the plugin out of the module
     SCHEMA = _schema()
     config.pluginmanager.register(_Notes(), "clients-notes")
+    if MODE != "session":
+        config.pluginmanager.register(_Leftovers(), "clients-leftovers")
     if MODE == "session":
         config.pluginmanager.register(_OneRecording(), "clients-recording")
     elif MODE == "test":
@@ -76,6 +80,27 @@ class _Notes:
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         note({"ended": int(exitstatus)})
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self) -> None:
+        # A test that failed may have left a thread behind that waits for ever, and the process with it.
+        threading.Thread(target=_leave_soon, daemon=True).start()
+
+
+class _Leftovers:
+    """Looks whether a test, from before its fixtures until after them, leaves the clients' classes as they were.
+
+    Bare too: what a test leaves by itself is not the recorder's.
+    """
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        before = _watched()
+        try:
+            return (yield)
+        finally:
+            if changed := _changes(before, _watched()):
+                note({"left": changed, "by": item.nodeid})
+
 
 class _RecordingOfEachTest:
     """Records the call phase of each test into a cassette of its own, and looks at what is left of it."""
@@ -86,14 +111,13 @@ class _RecordingOfEachTest:
 
         with tempfile.TemporaryDirectory() as directory:
             cassette = Path(directory, "cassette.jsonl")
-            before = _watched()
             recording = recorder.start(cassette)
             try:
                 return (yield)
             finally:
                 recording.stop()
                 # A test that was never reported (the process died) has no note, and shows as missing.
-                note({"recorded": item.nodeid, **_judge(recording, cassette), "left": _changes(before, _watched())})
+                note({"recorded": item.nodeid, **_judge(recording, cassette)})
 
 
 class _OneRecording:
@@ -109,7 +133,7 @@ class _OneRecording:
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
         self._recording.stop()
-        note({"recorded": "the whole session", **_judge(self._recording, self._cassette), "left": []})
+        note({"recorded": "the whole session", **_judge(self._recording, self._cassette)})
         self._directory.cleanup()
 
 
@@ -189,6 +213,11 @@ def _headline(report: pytest.TestReport) -> str:
     crash = getattr(report.longrepr, "reprcrash", None)
     text = crash.message if crash is not None else str(report.longrepr or "")
     return next(iter(text.splitlines()), "")[:300]
+
+
+def _leave_soon() -> None:
+    time.sleep(EXIT_SECONDS)
+    os._exit(3)
 
 
 def note(fields: dict[str, Any]) -> None:

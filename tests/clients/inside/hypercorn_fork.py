@@ -1,4 +1,3 @@
-# ruff: noqa: ANN401 - hypercorn is installed only where this runs, so its types are not known here
 """A stand-in for the fork of hypercorn with which urllib3 tests: it tells an application about its connection.
 
 Law: the server's side only, and only what urllib3's dummy server asks for: in each scope's extensions, the stream as
