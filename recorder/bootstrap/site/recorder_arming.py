@@ -139,13 +139,11 @@ class _Watch:
 def _join(recording: _Recording) -> None:
     try:
         _check_name()
-        # Late: only a process that loaded an HTTP client pays for these.
-        from pathlib import Path  # noqa: PLC0415
-
+        # Late: only a process that loads an HTTP client pays for these.
         from recorder.options import Options  # noqa: PLC0415
         from recorder.session import join  # noqa: PLC0415
 
-        join(Path(recording.cassette), run=recording.run, options=Options.from_json(recording.options))
+        join(recording.cassette, run=recording.run, options=Options.from_json(recording.options))
     except Exception as error:  # noqa: BLE001 -- whatever is wrong with us, the program's import goes on
         note(recording.notes, "failed", f"{type(error).__name__}: {error}")
     else:
