@@ -8,6 +8,7 @@ imported when it is called (or its own help is asked for), never before: `ctools
 from __future__ import annotations
 
 import contextlib
+import difflib
 import importlib
 import os
 import sys
@@ -55,10 +56,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _trouble(str(error))
     except _USAGE_ERROR as error:
         return _trouble(_usage_message(error))
-    except BrokenPipeError:
+    except (BrokenPipeError, _ReaderGoneError):
         # The reader of our output went away, as `head` does. Nothing is wrong, and nothing more can be said to it.
         _forget_stdout()
         return 0
+    except OSError as error:
+        _forget_stdout()
+        return _trouble(f"{error.strerror or error}.")
     except KeyboardInterrupt:
         return _INTERRUPTED
     except typer.Abort:
@@ -79,6 +83,10 @@ def command_of(name: str) -> TyperCommand:
     return command
 
 
+class _ReaderGoneError(Exception):
+    """A command could not write on: a broken pipe, by a name that typer does not look for."""
+
+
 class _Command(TyperCommand):
     """A command whose help is ours."""
 
@@ -94,6 +102,19 @@ class _Commands(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:  # noqa: ANN401, ARG002 - see _Command
         return command_of(cmd_name) if cmd_name in COMMANDS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - see _Command
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            meant = f" Did you mean {close[0]}?" if close else ""
+            ctx.fail(f"There is no command {args[0]!r}.{meant}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - see _Command
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error  # typer would make exit code 1 of it
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - see _Command
         summaries = [(name, entry.summary) for name, entry in COMMANDS.items()]
@@ -143,7 +164,8 @@ def _invoke(arguments: Sequence[str] | None) -> int:
 
 
 def _usage_message(error: Any) -> str:  # noqa: ANN401 - see _Command
-    message = error.format_message()
+    message = error.format_message().strip().replace("\n", " ")
+    message += "" if message.endswith((".", "?", ")")) else "."
     context = error.ctx
     return f"{message} See: {context.command_path} --help" if context is not None else message
 

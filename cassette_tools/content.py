@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
@@ -146,7 +147,8 @@ def _decoded(content: Content, data: bytes, media: str, charset: str, *, cut: bo
         except (UnicodeError, LookupError):
             content.notes.append("Not valid in the charset that was declared.")
     if not sure and data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text, sure = data.decode("utf-16", "backslashreplace"), True
+        with suppress(UnicodeError):
+            text, sure = codecs.getincrementaldecoder("utf-16")("strict").decode(data, final=not cut), True
     declared_text = media.startswith("text/") or any(
         word in media for word in ("json", "xml", "javascript", "urlencoded")
     )

@@ -44,14 +44,14 @@ class Histogram:
         self._buckets: dict[int, int] = {}
 
     def add(self, values: Sequence[float]) -> None:
-        """Count numbers; many at a time cost much less. ValueError, counting none, where one is NaN or negative."""
+        """Count numbers; many at a time cost much less. ValueError, counting none, where one is negative or NaN."""
         if not values:
             return
-        smallest, largest = min(values), max(values)
-        if not (smallest >= 0 and largest == largest):  # noqa: PLR0124 - false for NaN alone
+        smallest, largest, total = min(values), max(values), sum(values)
+        if not (smallest >= 0 and total < math.inf):  # one NaN makes the sum NaN, which is not less either
             raise ValueError("a histogram counts numbers from 0 up")
         self.count += len(values)
-        self.total += sum(values)
+        self.total += total
         self.smallest = min(self.smallest, smallest)
         self.largest = max(self.largest, largest)
         if smallest < _SMALLEST or largest > _LARGEST:

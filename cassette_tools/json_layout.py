@@ -20,6 +20,8 @@ _CLOSES: Final = {"}": "{", "]": "["}
 _STEP: Final = "  "
 # Deeper values stay on one line, or the indentation of a nesting bomb would grow with the square of its size.
 _DEEPEST: Final = 40
+# An array of scalars up to this length stays on one line.
+_ONE_LINE: Final = 72
 _GROWTH: Final = 8
 _GROWTH_FREE: Final = 65536
 
@@ -31,14 +33,42 @@ def laid_out(text: str) -> str | None:
     the result would be more than eight times as long as the text plus 64 KiB. Takes linear time; holds the text and
     the result.
     """
+    symbols = [match[0] for match in _SYMBOL.finditer(text) if match[0][0] not in " \t\r\n"]
     layout = _Layout(budget=_GROWTH * len(text) + _GROWTH_FREE)
-    for match in _SYMBOL.finditer(text):
-        symbol = match[0]
-        if symbol[0] in " \t\r\n":
-            continue
+    at = 0
+    while at < len(symbols):
+        end = _short_array(symbols, at) if symbols[at] == "[" else at + 1
+        symbol = symbols[at] if end == at + 1 else _on_one_line(symbols[at:end])
         if not layout.take(symbol):
             return None
+        at = end
+    if len(symbols) == 1 and layout.odd:
+        return None
     return "".join(layout.out) if layout.out else None
+
+
+def _short_array(symbols: list[str], at: int) -> int:
+    """Return where the array that begins at `at` ends, if it holds scalars only and fits a line; else `at` + 1."""
+    length = 0
+    for end in range(at + 1, len(symbols)):
+        symbol = symbols[end]
+        length += len(symbol) + 1
+        if symbol == "]":
+            return end + 1 if _alternating(symbols[at + 1 : end]) else at + 1
+        if symbol in {"[", "{", "}", ":"} or length > _ONE_LINE:
+            break
+    return at + 1
+
+
+def _alternating(inside: list[str]) -> bool:
+    """Tell whether scalars and commas take turns, as they must in an array."""
+    values, commas = inside[::2], inside[1::2]
+    scalars = all(value[0] == '"' or _LITERAL.fullmatch(value) for value in values)
+    return scalars and all(comma == "," for comma in commas) and len(values) == len(commas) + 1
+
+
+def _on_one_line(symbols: list[str]) -> str:
+    return "".join(symbol + " " if symbol == "," else symbol for symbol in symbols)
 
 
 class _Layout:
@@ -50,13 +80,15 @@ class _Layout:
         self._budget = budget
         self._after = ""  # what came last: "", an opening bracket, "value", "," or ":"
         # Whether it was a word that JSON does not have. At the very end, where the text is cut, that is right.
-        self._odd = False
+        self.odd = False
 
     def take(self, symbol: str) -> bool:
         """Add one token; tell whether it may stand there and there is room for it."""
-        if self._odd:
+        if self.odd:
             return False
-        if symbol in {"{", "["}:
+        if len(symbol) > 1 and symbol[0] == "[":
+            fits = self._value(symbol)  # an array on one line
+        elif symbol in {"{", "["}:
             fits = self._value(symbol)
             self._open.append(symbol)
             self._after = symbol
@@ -76,7 +108,7 @@ class _Layout:
 
     def _value(self, symbol: str) -> bool:
         """Add a scalar, a key, or the bracket that opens a value."""
-        self._odd = symbol[0] not in '"{[' and not _LITERAL.fullmatch(symbol)
+        self.odd = symbol[0] not in '"{[' and not _LITERAL.fullmatch(symbol)
         if self._after == "value":
             if self._open:
                 return False

@@ -7,6 +7,7 @@ interaction again.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -76,7 +77,9 @@ def find(lines: Iterable[Line], number: int, *, name: str) -> tuple[Line, dateti
             if count == number:
                 return line, began
     last = f"the last one is number {count}" if count else "there are none"
-    raise UsageError(f"{name}: there is no interaction {number}: {last}. See: ctools inspect {name} --list")
+    raise UsageError(
+        f"{name}: there is no interaction {number}: {last}. See: ctools inspect {shlex.quote(name)} --list"
+    )
 
 
 def _entry(number: int, head: Mapping[str, Any], began: datetime | None) -> Entry:

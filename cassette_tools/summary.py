@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from cassette_tools.histogram import Histogram
@@ -301,10 +302,13 @@ class Summary:
         connection = head.get("connection") or _NOTHING
         total = _duration(timings.get("total"))
         started = datetime.fromisoformat(head["started_at"]).timestamp()
+        method = request["method"]
         status = got = None
         if response is not None:
-            status = _integer(response["status"])
+            status = response["status"]
             got = _body(response.get("body"))
+        if type(method) is not str or type(status) not in {int, NoneType}:
+            raise TypeError("a method is a string, a status a number")
         self._batch.append(
             (
                 str(head.get("process")),
@@ -313,7 +317,7 @@ class Summary:
                 str(connection.get("tls") or "none") if connection else None,
                 connection.get("reused"),
                 _integer(head.get("rss")),
-                str(request["method"]),
+                method,
                 self._address(request["url"]),
                 status,
                 None if failure is None else f"{failure['phase']} {failure['type']}",

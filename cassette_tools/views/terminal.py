@@ -554,6 +554,7 @@ def _show_content(content: Content, page: Page) -> None:
             page.line(Text(f"part {at + 1}, {size_text(part.content.size)} of {part.content.kind}", style="dim"))
             for line in part.headers:
                 page.line(shown(line, "cyan"))
+            page.line()
             _show_content(part.content, page)
     elif content.kind == "binary":
         columns = 16 if page.width is None or page.width >= 76 else 6
@@ -566,9 +567,9 @@ def _show_content(content: Content, page: Page) -> None:
 def _show_text(content: Content, page: Page) -> None:
     text = visible(content.text, lines=True)
     if page.coloured and len(text) <= _COLOURED.get(content.kind, 0):
-        page.code(text, content.kind)
+        page.code(text.removesuffix("\n"), content.kind)
     else:
-        page.plain(text)
+        page.plain(text.removesuffix("\n"))
 
 
 def _show_failure(failure: Failure, page: Page) -> None:

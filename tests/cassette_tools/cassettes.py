@@ -3,8 +3,6 @@
 Law: what `Cassette` writes by default is a valid cassette; each test changes the one thing that it is about.
 """
 
-# ruff: noqa: ANN401 - values of JSON are of any type
-
 from __future__ import annotations
 
 import base64

@@ -1,6 +1,6 @@
 """Runs `ctools` as people do: as a process of its own, with pipes or on a terminal of a given width.
 
-Law: what comes back is every byte that the process wrote. A run that does not end in time is killed, and fails the test.
+Law: what comes back is every byte that the process wrote. A run that does not end in time is killed: the test fails.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from fcntl import ioctl
 from pathlib import Path
 
-__all__ = ["Run", "ctools", "ctools_on_terminal", "environment"]
+__all__ = ["Run", "ctools", "ctools_on_terminal", "ctools_reference", "environment"]
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 60.0
@@ -50,19 +50,36 @@ def environment(**changes: str) -> dict[str, str]:
 
 def ctools(*arguments: str | os.PathLike[str], stdin: bytes = b"", cwd: Path | None = None, **changes: str) -> Run:
     """Run `ctools` with pipes; `changes` are of the environment."""
+    return _module("cassette_tools", *arguments, stdin=stdin, cwd=cwd, env=environment(**changes))
+
+
+def ctools_reference(**changes: str) -> Run:
+    """Run what writes `docs/cli.md`."""
+    return _module("cassette_tools.reference", env=environment(**changes))
+
+
+def _module(
+    name: str,
+    *arguments: str | os.PathLike[str],
+    env: dict[str, str],
+    stdin: bytes = b"",
+    cwd: Path | None = None,
+) -> Run:
     done = subprocess.run(
-        [sys.executable, "-m", "cassette_tools", *arguments],
+        [sys.executable, "-m", name, *arguments],
         input=stdin,
         capture_output=True,
         cwd=cwd,
-        env=environment(**changes),
+        env=env,
         timeout=LIMIT,
         check=False,
     )
     return Run(done.returncode, done.stdout, done.stderr)
 
 
-def ctools_on_terminal(*arguments: str | os.PathLike[str], columns: int = 80, interrupt: bytes = b"", **changes: str) -> Run:
+def ctools_on_terminal(
+    *arguments: str | os.PathLike[str], columns: int = 80, interrupt: bytes = b"", **changes: str
+) -> Run:
     """Run `ctools` on a terminal. Once `interrupt` has been written, Ctrl-C is typed."""
     main, side = pty.openpty()
     ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
