@@ -265,6 +265,14 @@ class Reader:
         for first, last in _split(buffer, start, end):
             if self.mode != "strict" and (record := _parse(buffer, first, last)) is not None:
                 yield *record, first, last
+            elif (
+                self.mode == "tail"
+                and last < end
+                and self._format
+                and MARK.startswith(bytes(buffer[first : min(last, first + len(MARK))]))
+            ):
+                # A process of several was killed in its write, and another one went on right behind the torn bytes.
+                self._note(Damage(self._window.base + first, self._window.base + last, "the record is torn"))
             else:
                 self._bad(first, last, _reason(buffer, first, last, ended=how != LAST and last == end), tail=True)
 

@@ -718,10 +718,15 @@ class TestDamage:
         torn = interaction(1, request=b"{}", response=b"{" * 50)
         for cut in range(1, len(torn) - 1):
             data = header() + torn[:cut] + interaction(2) + end()
-            for mode in ("tail", "strict"):
-                for types in (None, {"interaction"}, {"end"}):
-                    with pytest.raises(CassetteDamagedError, match="line 2, byte 2"):
-                        read(data, mode, types=types)
+            for types in (None, {"interaction"}, {"end"}):
+                with pytest.raises(CassetteDamagedError, match="line 2, byte 2"):
+                    read(data, "strict", types=types)
+                for mode in ("tail", "skip"):
+                    lines, reader = read(data, mode, types=types)
+                    assert [line.type for line in lines if line.type == "interaction"] == ["interaction"] * (
+                        types is None or "interaction" in types
+                    )
+                    assert [(each.start, each.end) for each in reader.damage] == [(len(header()), len(header()) + cut)]
 
     def test_a_whole_record_without_line_feed_keeps_the_one_behind_it(self, tight: None) -> None:
         data = header() + interaction(1)[:-1] + interaction(2)[:-1] + end()
