@@ -86,7 +86,7 @@ class Pipe(io.BytesIO):
     def tell(self) -> int:
         raise io.UnsupportedOperation("tell")
 
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
+    def readinto(self, buffer: Any) -> int:
         with memoryview(buffer) as view:
             return super().readinto(view[:7])
 
@@ -364,7 +364,7 @@ class TestSources:
 
     def test_a_stream_that_fails_is_told(self) -> None:
         class Broken(io.BytesIO):
-            def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
+            def readinto(self, buffer: Any) -> int:
                 if self.tell() > 0:
                     raise OSError(errno.EIO, os.strerror(errno.EIO))
                 return super().readinto(memoryview(buffer)[:100])
@@ -374,7 +374,7 @@ class TestSources:
 
     def test_a_stream_that_would_block_is_told(self) -> None:
         class Blocking(io.BytesIO):
-            def readinto(self, _: Any) -> None:  # type: ignore[override]  # noqa: ANN401 - as raw streams do
+            def readinto(self, _: Any) -> None:  # type: ignore[override]
                 return None
 
         with pytest.raises(CassetteReadError, match="make the stream a blocking one"):
@@ -1044,7 +1044,7 @@ class TestMemory:
         assert grown < expected
 
 
-def _consume(data: bytes, mode: Mode, **options: Any) -> None:  # noqa: ANN401
+def _consume(data: bytes, mode: Mode, **options: Any) -> None:
     """Do with a cassette what tools do. Only the one error may come out, and it may not quote the cassette."""
     errors: list[BadCassetteError] = []
     with Reader(io.BytesIO(data), mode=mode, **options) as reader:

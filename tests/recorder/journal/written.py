@@ -18,7 +18,7 @@ def dumped(line: dict[str, Any]) -> bytes:
     return json.dumps(line, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
 
 
-def header(**more: Any) -> bytes:  # noqa: ANN401 - JSON values
+def header(**more: Any) -> bytes:
     return dumped(
         {
             "type": "header",
@@ -51,7 +51,7 @@ def process(token: str = PROCESS) -> bytes:
     )
 
 
-def end(token: str = PROCESS, **more: Any) -> bytes:  # noqa: ANN401 - JSON values
+def end(token: str = PROCESS, **more: Any) -> bytes:
     return dumped(
         {
             "type": "end",
@@ -207,7 +207,7 @@ def heads(data: bytes) -> list[dict[str, Any]]:
     ]
 
 
-def read(data: bytes, mode: Mode = "tail", **options: Any) -> tuple[list[Line], Reader]:  # noqa: ANN401
+def read(data: bytes, mode: Mode = "tail", **options: Any) -> tuple[list[Line], Reader]:
     """Read all lines of a cassette in memory."""
     reader = Reader(io.BytesIO(data), mode=mode, **options)
     return list(reader), reader

@@ -10,7 +10,6 @@ import http.client
 import io
 import socket
 import ssl
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -389,8 +388,8 @@ def urllib3_meets_a_stale_connection(place: Place) -> Any:
     with urllib3.PoolManager(ca_certs=place.bundle, retries=urllib3.Retry(3, backoff_factor=0)) as pool:
         for path in ("/stale", "/json", "/stale?reset=1", "/json", "/close", "/json"):
             response = pool.request("GET", place.url + path)
-            out.append((response.status, response.data, len(response.retries.history) if response.retries else None))
-            time.sleep(0.05)  # else it is a race whether the close arrives before the next request
+            # Whether urllib3 notices the close before or after it sends is a race, so the retries are not compared.
+            out.append((response.status, response.data))
     return out
 
 
