@@ -27,6 +27,16 @@ def _clock(name: str, otherwise: Callable[[], int]) -> Callable[[], int]:
     return otherwise if get is None else functools.partial(get, getattr(time, name))
 
 
+def _seek_and_read(descriptor: int, size: int, offset: int) -> bytes:
+    """Stand in for pread on Windows. What is appended goes to the end all the same."""
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    return os.read(descriptor, size)
+
+
+def _leave(*_: int) -> None:
+    pass
+
+
 _monotonic_ns = _clock("CLOCK_MONOTONIC", time.monotonic_ns)
 _realtime_ns = _clock("CLOCK_REALTIME", time.time_ns)
 
@@ -40,20 +50,24 @@ class System:
 
     open = staticmethod(os.open)
     close = staticmethod(os.close)
-    read = staticmethod(os.read)
+    pread = staticmethod(getattr(os, "pread", _seek_and_read))
     write = staticmethod(os.write)
-    if hasattr(os, "pread"):  # not on Windows, where nothing calls it either
-        pread = staticmethod(os.pread)
     fstat = staticmethod(os.fstat)
     stat = staticmethod(os.stat)
-    lseek = staticmethod(os.lseek)
     ftruncate = staticmethod(os.ftruncate)
     # macOS and Windows have no fdatasync; fsync is the next stronger thing.
     fdatasync = staticmethod(getattr(os, "fdatasync", os.fsync))
+    fsync = staticmethod(os.fsync)
+    # Windows has no owners, and before Python 3.13 no fchmod: there a file stays as it was made.
+    fchmod = staticmethod(getattr(os, "fchmod", _leave))
+    fchown = staticmethod(getattr(os, "fchown", _leave))
+    islink = staticmethod(os.path.islink)
+    realpath = staticmethod(os.path.realpath)
     replace = staticmethod(os.replace)
     unlink = staticmethod(os.unlink)
     getpid = staticmethod(os.getpid)
     urandom = staticmethod(os.urandom)
+    sleep = staticmethod(time.sleep)
     # freezegun replaces the functions that tell the time, but not clock_gettime; time-machine fakes only its
     # real-time clock, and that is checked against the kernel's (see Clock).
     monotonic_ns = staticmethod(_monotonic_ns)
@@ -109,8 +123,9 @@ class Clock:
 class ResidentSize:
     """Tells the resident size of this process again and again, for a microsecond or two each time.
 
-    Keeps one descriptor of /proc/self/statm, where there is one. Should the program close it and put a file of its own under
-    its number, then `read` reads from that without moving it, sees that it is no statm, and opens anew.
+    Keeps one descriptor of /proc/self/statm, where there is one. Should the program close it and put a file of its own
+    under its number, then `read` reads from that without moving it, sees that it is no statm, and opens anew. Never
+    raises: the figure is a courtesy.
     """
 
     __slots__ = ("_descriptor", "_identity", "_pid", "_system")
@@ -146,13 +161,21 @@ class ResidentSize:
     def _open(self) -> int | None:
         self.close()  # a forked child's still tells of its parent
         try:
-            self._descriptor = self._system.open("/proc/self/statm", os.O_RDONLY)
+            descriptor = self._system.open("/proc/self/statm", os.O_RDONLY)
         except OSError:
-            return None  # no Linux, or out of descriptors: the figure is a courtesy, and not tried for again
-        status = self._system.fstat(self._descriptor)
+            return None  # no Linux, or out of descriptors: not tried for again
+        # Two threads may be here at once, so each goes by the descriptor that it opened.
+        try:
+            status = self._system.fstat(descriptor)
+            size = self._parse(self._system.pread(descriptor, 128, 0))
+        except (OSError, ValueError):
+            with suppress(OSError):
+                self._system.close(descriptor)
+            return None
+        self._descriptor = descriptor
         self._identity = (status.st_dev, status.st_ino)
         self._pid = self._system.getpid()
-        return self._parse(self._system.pread(self._descriptor, 128, 0))
+        return size
 
     def _parse(self, statm: bytes) -> int:
         fields = statm.split()

@@ -6,6 +6,9 @@ so a fork, a signal handler or a garbage collection in the middle of an append c
 
 What fails is final: after one failed write or sync the journal takes no more records. It then takes its own torn
 bytes off the end of the file, if they are still the end, so that every reader can read up to there.
+
+A file that was there before is never damaged: what this module did not make it does not remove, and the beginning of a
+run that did not come about is taken back.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +38,10 @@ SYNC_INTERVAL: Final = 5.0
 _APPEND = os.O_RDWR | os.O_APPEND | System.O_BINARY
 # A recording holds what a program said to its servers, secrets with it: for its owner alone.
 _PRIVATE = 0o600
+_LONGEST_HEADER: Final = 64 * 1024
+"""Bytes within which the header line of a cassette that is appended to must end."""
+_PATIENCE: Final = 200
+"""Milliseconds for which `close` waits for other threads that are writing a record at that moment."""
 
 
 class Journal:
@@ -42,17 +51,25 @@ class Journal:
     `run` and `process` are the tokens that lines carry. `written` counts bytes of whole records of this process.
     `failure` is None, or the CassetteWriteError that ended it. Holds no record: memory is that of the one line being
     written.
+
+    A program that closes the journal's descriptor, or that puts a file of its own under the same number, does not
+    disturb it: the file is opened again by its path. A cassette that is moved is recorded on where it is now; one that
+    is deleted, or replaced by another file, is a failure.
     """
 
     __slots__ = (
         "_clock",
+        "_closed",
         "_descriptor",
         "_durability",
         "_identity",
+        "_linked",
+        "_opening",
         "_owner",
         "_synced",
         "_system",
         "_target",
+        "_writing",
         "failure",
         "path",
         "process",
@@ -77,6 +94,7 @@ class Journal:
         self.written = 0
         self.failure: CassetteWriteError | None = None
         self._target = target
+        self._closed = False
         self._descriptor = descriptor
         self._durability = durability
         self._clock = clock
@@ -85,6 +103,9 @@ class Journal:
         self._owner = system.getpid()
         status = system.fstat(descriptor)
         self._identity = (status.st_dev, status.st_ino)
+        self._linked = status.st_nlink > 0  # some file systems in user space count no links
+        self._opening: bytes | None = None  # what `discard` takes back of a file that was there before
+        self._writing: list[None] = []  # one item for each thread inside `append`; both ends of its use are atomic
 
     @classmethod
     def create(
@@ -102,27 +123,24 @@ class Journal:
 
         `new` refuses a path that exists. `append` adds a run behind what is there, after checking that it is a
         cassette. `overwrite` writes beside the path and replaces it on `close`, so that the old cassette stays whole
-        until the new one is. Raises CassetteExistsError, CassetteWriteError, UsageError.
+        until the new one is; what replaces it gets its permissions, and where the path is a symbolic link, what the
+        link names is replaced. A new file can be read by its owner alone. Raises CassetteExistsError,
+        CassetteWriteError, UsageError; every file is then as it was.
         """
-        target = Path(path).absolute()
         clock = clock or Clock(system)
-        place = target
-        if mode == "overwrite":
-            if target.is_dir():
-                raise CassetteWriteError(f"{target} is a folder; name a file in it")
-            place = target.with_name(target.name + ".new")
+        place, target = _where(path, mode, system)
         descriptor, fresh = _open_for_run(place, mode, system)
         try:
+            lead = b"" if fresh else _check_appendable(place, descriptor, system)
             journal = cls(
                 place,
                 descriptor,
                 run=new_token(system, 6),
-                target=target if mode == "overwrite" else None,
+                target=target,
                 durability=durability,
                 clock=clock,
                 system=system,
             )
-            lead = b"" if fresh else _check_appendable(place, descriptor, system)
             header = {
                 "type": "header",
                 "format": FORMAT,
@@ -135,11 +153,15 @@ class Journal:
                 "redaction": redaction,
                 "body_limit": body_limit,
             }
-            journal._begin(lead + orjson.dumps(header, option=orjson.OPT_APPEND_NEWLINE))
-        except BaseException:
-            system.close(descriptor)
+            journal._begin(lead + orjson.dumps(header, option=orjson.OPT_APPEND_NEWLINE), fresh=fresh)
+        except BaseException as error:
+            with suppress(OSError):  # the error at hand is what matters
+                system.close(descriptor)
             if fresh:
-                system.unlink(place)
+                with suppress(OSError):
+                    system.unlink(place)
+            if isinstance(error, OSError):
+                raise _cannot_open(place, error) from error
             raise
         return journal
 
@@ -158,6 +180,7 @@ class Journal:
         Raises CassetteNotFoundError, CassetteWriteError.
         """
         place = Path(path).absolute()
+        clock = clock or Clock(system)
         try:
             descriptor = system.open(place, _APPEND)
         except FileNotFoundError as error:
@@ -166,25 +189,33 @@ class Journal:
             ) from error
         except OSError as error:
             raise _cannot_open(place, error) from error
-        return cls(
-            place, descriptor, run=run, target=None, durability=durability, clock=clock or Clock(system), system=system
-        )
+        try:
+            return cls(place, descriptor, run=run, target=None, durability=durability, clock=clock, system=system)
+        except OSError as error:
+            with suppress(OSError):  # the error at hand is what matters
+                system.close(descriptor)
+            raise _cannot_open(place, error) from error
 
     def append(self, record: bytes) -> bool:
-        """Write one whole record.
+        """Write one whole record. True when all of it is in the file.
 
-        False when the journal has failed, now or before; `failure` says why. Never raises OSError.
+        False when the journal is closed, or has failed, now or before; `failure` then says why. Never raises OSError.
         """
-        if self.failure is not None:
-            return False
+        writing = self._writing
+        writing.append(None)
         try:
+            if self._closed or self.failure is not None:
+                return False
             self._write(record)
-            self.written += len(record)
+            size = len(record)
+            self.written += size  # no call in between: a switch of threads here cannot lose an addition
             if self._durability != "none":
                 self._sync_when_due()
         except OSError as error:
             self._fail(error)
             return False
+        finally:
+            writing.pop()
         return True
 
     def sync(self) -> bool:
@@ -192,14 +223,9 @@ class Journal:
 
         A failed one is final (the kernel may have dropped the pages: no second try can tell).
         """
-        if self.failure is not None:
+        if self._closed or self.failure is not None:
             return False
-        try:
-            self._system.fdatasync(self._descriptor)
-        except OSError as error:
-            self._fail(error)
-            return False
-        return True
+        return self._force()
 
     def end(self, counts: dict[str, Any]) -> bool:
         """Write the end line of this process with the given counts."""
@@ -219,116 +245,221 @@ class Journal:
         """
         self.process = new_token(self._system)
         self.written = 0
+        self._writing = []  # the other threads of the parent are not here
 
     def close(self) -> None:
         """Force to disk, close, and put an overwriting recording in the place of the old one.
 
-        Calling it again does nothing.
-
-        Raises CassetteWriteError when the replacement fails; the recording is then beside the target.
+        Calling it again does nothing. A recording that failed before takes nobody's place, and its failure is known.
+        Raises CassetteWriteError when an overwriting recording fails here; it is then beside its target.
         """
-        if self._descriptor < 0:
+        if self._closed:
             return
-        if self._durability != "none":
-            self.sync()
-        descriptor, self._descriptor = self._descriptor, -1
-        if self._is_ours(descriptor):
-            self._system.close(descriptor)
-        if self._target is not None and self._owner == self._system.getpid():
+        failed_before = self.failure is not None
+        if self._durability != "none" and not failed_before:
+            self._force()
+        self._closed = True
+        self._let_go()
+        if self._target is not None and self._owner == self._system.getpid() and not failed_before:
             self._replace(self._target)
 
     def discard(self) -> None:
-        """Close and remove a cassette that this journal created: its run did not begin after all."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if self._is_ours(descriptor):
-            self._system.close(descriptor)
-            self._system.unlink(self.path)
+        """Take back what `create` did: its run did not begin after all.
 
-    def _begin(self, header: bytes) -> None:
+        A file that it made is removed, one that was there before is as it was. Raises CassetteWriteError.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._opening is not None:
+                self._take_back(self._check_descriptor(), self._opening)
+            else:
+                with suppress(FileNotFoundError):
+                    self._system.unlink(self.path)
+        except OSError as error:
+            raise CassetteWriteError(
+                f"{self.path}: the beginning of the run could not be taken back ({error.strerror})"
+            ) from error
+        finally:
+            self._let_go()
+
+    def _begin(self, header: bytes, *, fresh: bool) -> None:
         if not self.append(header) and self.failure is not None:
             raise self.failure
+        if not fresh:
+            self._opening = header
+        if self._durability == "record":
+            self._sync_folder()
 
     def _write(self, record: bytes) -> None:
-        for attempt in (1, 2):
-            self._check_descriptor()
+        for last in (False, True):
+            descriptor = self._check_descriptor()
             try:
-                count = self._system.write(self._descriptor, record)
+                count = self._system.write(descriptor, record)
             except InterruptedError:
                 # Python repeats an interrupted write itself (PEP 475); one more try is for systems that still say it.
-                if attempt == 1:
-                    continue
-                raise
+                if last:
+                    raise
+                continue
             if count == len(record):
                 return
-            # Short: the disk is filling up, or a limit is near. The rest must not follow on its own, another process
-            # may have written since. Take the torn bytes off and try the whole record once more: the second try names
-            # the reason.
-            if not self._take_back(record[:count]) or attempt == 2:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            # Short: the disk is full, or a limit is reached. The rest must not follow on its own, another process may
+            # have written since. Take the torn bytes off, and try the whole record once more.
+            reason: OSError | None = None
+            if last:
+                reason, more = self._ask_reason(descriptor, record[count : count + 1])
+                count += more
+            taken = self._take_back(descriptor, record[:count])
+            if last or not taken:
+                raise reason or OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def _take_back(self, torn: bytes) -> bool:
-        """Cut `torn` off the end of the file, if it is still the end."""
-        size = self._system.fstat(self._descriptor).st_size
-        start = size - len(torn)
-        if start < 0:
+    def _ask_reason(self, descriptor: int, byte: bytes) -> tuple[OSError | None, int]:
+        """Learn why a write was short: the system tells it to the next one. Gives also how many bytes went out."""
+        try:
+            return None, self._system.write(descriptor, byte)
+        except OSError as error:
+            return error, 0
+
+    def _take_back(self, descriptor: int, torn: bytes) -> bool:
+        """Cut `torn` off the end of the file. False when it is not the end, because others have written since."""
+        if not torn:
+            return True
+        start = self._system.fstat(descriptor).st_size - len(torn)
+        # Asks for one byte more: a record that another process appended in this moment shows itself by it.
+        if start < 0 or self._system.pread(descriptor, len(torn) + 1, start) != torn:
             return False
-        self._system.lseek(self._descriptor, start, os.SEEK_SET)
-        if self._system.read(self._descriptor, len(torn)) != torn:
-            return False
-        self._system.ftruncate(self._descriptor, start)
+        self._system.ftruncate(descriptor, start)
         return True
 
-    def _check_descriptor(self) -> None:
-        """Open the file again when the program closed our descriptor; daemons close them all.
+    def _check_descriptor(self) -> int:
+        """Give the descriptor, after making sure that it is still the cassette's.
 
-        Looked at before each write: the number may by now be another file of the program's.
+        Looked at before each write: daemons close all descriptors, and the number may by now be another file of the
+        program's.
         """
-        if self._descriptor >= 0 and self._is_ours(self._descriptor):
-            return
-        if self._descriptor < 0:
-            raise OSError(errno.EBADF, "the journal is closed")
-        descriptor = self._system.open(self.path, _APPEND)
+        descriptor = self._descriptor
+        status = self._look_at(descriptor)
+        if status is None or (status.st_dev, status.st_ino) != self._identity:
+            return self._open_again()
+        if self._linked and status.st_nlink == 0:
+            raise OSError(errno.ESTALE, "the cassette was deleted, or replaced by another file")
+        return descriptor
+
+    def _look_at(self, descriptor: int) -> os.stat_result | None:
+        """Give the status of what is open under a number. None when nothing is."""
+        try:
+            return self._system.fstat(descriptor)
+        except OSError as error:
+            if error.errno == errno.EBADF:
+                return None
+            raise
+
+    def _open_again(self) -> int:
+        try:
+            descriptor = self._system.open(self.path, _APPEND)
+        except FileNotFoundError as error:
+            raise OSError(errno.ESTALE, "the cassette was deleted or moved") from error
         status = self._system.fstat(descriptor)
         if (status.st_dev, status.st_ino) != self._identity:
             self._system.close(descriptor)
             raise OSError(errno.ESTALE, "the cassette was replaced by another file")
         self._descriptor = descriptor
-
-    def _is_ours(self, descriptor: int) -> bool:
-        try:
-            status = self._system.fstat(descriptor)
-        except OSError as error:
-            if error.errno == errno.EBADF:
-                return False
-            raise
-        return (status.st_dev, status.st_ino) == self._identity
+        return descriptor
 
     def _sync_when_due(self) -> None:
         now = self._clock.now()
         if self._durability == "record" or now - self._synced > SYNC_INTERVAL * 1e9:
             self._synced = now
-            self._system.fdatasync(self._descriptor)
+            self._force()
+
+    def _force(self) -> bool:
+        try:
+            self._system.fdatasync(self._check_descriptor())
+        except OSError as error:
+            self._fail(error)
+            return False
+        return True
+
+    def _sync_folder(self) -> None:
+        """Force the file's name to the disk: POSIX promises it with a sync of the folder, not with the file's."""
+        try:
+            descriptor = self._system.open(self.path.parent, os.O_RDONLY)
+        except OSError:
+            return  # Windows, or a folder that may be written to but not read: the file's own sync has to do
+        try:
+            self._system.fsync(descriptor)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # a file system that cannot, and needs none
+                raise
+        finally:
+            self._system.close(descriptor)
+
+    def _let_go(self) -> None:
+        """Close the descriptor, if it is ours, and if no other thread is about to write to it.
+
+        The number is given to the next file that the program opens, and a late record would land in that one. So wait
+        for others that are in the middle of a write. One that takes longer (this may be a signal handler that has
+        interrupted it) keeps the descriptor open for good: a descriptor less is better than a program's file damaged.
+        """
+        for _ in range(_PATIENCE):
+            if not self._writing:
+                break
+            self._system.sleep(0.001)
+        else:
+            return
+        descriptor, self._descriptor = self._descriptor, -1
+        try:
+            status = self._look_at(descriptor)
+            if status is not None and (status.st_dev, status.st_ino) == self._identity:
+                self._system.close(descriptor)
+        except OSError as error:
+            self._fail(error)  # network file systems tell here that they could not write
 
     def _replace(self, target: Path) -> None:
-        if self.failure is not None:
-            return  # an incomplete recording never takes the place of a whole one
         try:
+            if self.failure is not None:
+                raise self.failure  # an incomplete recording never takes the place of a whole one
+            self._copy_permissions(target)
             self._system.replace(self.path, target)
+            if self._durability == "record":
+                self._sync_folder()
+        except CassetteWriteError as error:
+            raise CassetteWriteError(f"{target} was not replaced: {error}") from error
         except OSError as error:
             raise CassetteWriteError(
                 f"{target}: cannot be replaced ({error.strerror}); the recording is in {self.path}"
             ) from error
 
+    def _copy_permissions(self, target: Path) -> None:
+        """Give the recording the owner and the mode of what it replaces, as writing over that would have kept them."""
+        try:
+            old = self._system.stat(target)
+        except FileNotFoundError:
+            return
+        descriptor = self._system.open(self.path, _APPEND)
+        try:
+            new = self._system.fstat(descriptor)
+            if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+                with suppress(PermissionError):  # only root may give files away
+                    self._system.fchown(descriptor, old.st_uid, old.st_gid)
+            self._system.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+        finally:
+            self._system.close(descriptor)
+
     def _fail(self, error: OSError) -> None:
+        if self.failure is not None:
+            return  # another thread was first
+        kept = "the file holds everything up to here; "
         step = {
             errno.ENOSPC: "free space or record to another disk",
             errno.EDQUOT: "raise the quota or record to another disk",
             errno.EFBIG: "raise the limit on file sizes or record less",
             errno.EIO: "check the disk",
         }.get(error.errno or 0, "check the path and its file system")
-        self.failure = CassetteWriteError(
-            f"{self.path}: {error.strerror or error}; recording stopped, the file holds everything up to here; {step}"
-        )
+        if error.errno == errno.ESTALE:
+            kept, step = "", "record again, and leave the file where it is"
+        self.failure = CassetteWriteError(f"{self.path}: {error.strerror or error}; recording stopped, {kept}{step}")
 
 
 def new_token(system: System = SYSTEM, size: int = 4) -> str:
@@ -336,26 +467,48 @@ def new_token(system: System = SYSTEM, size: int = 4) -> str:
     return system.urandom(size).hex()
 
 
-def _open_for_run(place: Path, mode: Mode, system: System) -> tuple[int, bool]:
-    """Open the file of a new run. Tells whether it was made just now."""
+def _where(path: str | os.PathLike[str], mode: Mode, system: System) -> tuple[Path, Path | None]:
+    """Give the file to write, and the one that it replaces in the end."""
     if mode not in ("new", "append", "overwrite"):
         raise UsageError(f"mode is {mode!r}; give one of new, append, overwrite")
+    place = Path(path).absolute()
+    if "\0" in str(place):
+        raise UsageError(f"{str(place)!r}: no file can have this name; give another path")
+    if mode == "new":
+        return place, None
+    if system.islink(place):
+        place = Path(system.realpath(place))
+    if mode == "append":
+        return place, None
+    with suppress(OSError):  # not there yet; or what is wrong shows when the file beside it is made
+        _refuse_special(place, system.stat(place))
+    return place.with_name(place.name + ".new"), place
+
+
+def _open_for_run(place: Path, mode: Mode, system: System) -> tuple[int, bool]:
+    """Open the file of a new run. Tells whether it was made just now."""
     try:
-        return system.open(place, _APPEND | os.O_CREAT | os.O_EXCL, _PRIVATE), True
-    except FileExistsError as error:
-        if mode == "new":
-            raise CassetteExistsError(f"{place} exists already; choose append or overwrite, or another path") from error
-        if mode == "overwrite":
-            raise CassetteExistsError(
-                f"{place} is there: a recording that is running, or one that was killed; "
-                "rename it to keep it, or delete it"
-            ) from error
+        with suppress(FileExistsError):
+            return system.open(place, _APPEND | os.O_CREAT | os.O_EXCL, _PRIVATE), True
+        # Looked at before it is opened: to open a pipe or a device may do something.
+        with suppress(FileNotFoundError):  # a link that leads nowhere
+            _refuse_special(place, system.stat(place))
+        if mode == "append":
+            return system.open(place, _APPEND), False
     except OSError as error:
         raise _cannot_open(place, error) from error
-    try:
-        return system.open(place, _APPEND), False
-    except OSError as error:
-        raise _cannot_open(place, error) from error
+    if mode == "new":
+        raise CassetteExistsError(f"{place} exists already; choose append or overwrite, or another path")
+    raise CassetteExistsError(
+        f"{place} is there: a recording that is running, or one that was killed; rename it to keep it, or delete it"
+    )
+
+
+def _refuse_special(place: Path, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise CassetteWriteError(f"{place} is a folder; name a file in it")
+    if not stat.S_ISREG(status.st_mode):
+        raise UsageError(f"{place} is a device, a pipe or a socket, and a cassette is a file; give another path")
 
 
 def _check_appendable(place: Path, descriptor: int, system: System) -> bytes:
@@ -363,16 +516,21 @@ def _check_appendable(place: Path, descriptor: int, system: System) -> bytes:
 
     Gives what must stand before the new header: a line end after a torn tail.
     """
-    head = system.read(descriptor, 4096)
-    if not head:
+    size = system.fstat(descriptor).st_size
+    if not size:
         return b""
-    first = head.split(b"\n", 1)[0]
-    if not first.startswith(b'{"type":"header"'):
+    first, end, _ = system.pread(descriptor, _LONGEST_HEADER, 0).partition(b"\n")
+    try:
+        header: Any = orjson.loads(first)
+    except orjson.JSONDecodeError:
+        header = None
+    if not isinstance(header, dict) or header.get("type") != "header":
+        if not end and first.startswith(b'{"type":"header"'):
+            raise UsageError(f"{place} has a torn header line and nothing behind it; delete it, then record again")
         raise UsageError(f"{place} is no cassette: nothing was appended; give another path")
-    if b'"format":%d,' % FORMAT not in first:
+    if header.get("format") != FORMAT:
         raise UsageError(f"{place} has another format version than {FORMAT}: nothing was appended; give another path")
-    system.lseek(descriptor, -1, os.SEEK_END)
-    return b"" if system.read(descriptor, 1) == b"\n" else b"\n"
+    return b"" if system.pread(descriptor, 1, size - 1) == b"\n" else b"\n"
 
 
 def _cannot_open(place: Path, error: OSError) -> CassetteWriteError:
