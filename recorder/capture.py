@@ -1,9 +1,15 @@
 """One body on its way into one cassette.
 
-Law: a body is held up to the limit and not beyond; from there on it goes out in pieces as it comes. Memory of one
-capture is at most the limit, plus two pieces, plus 8 MiB for one bite of a coded body that expands absurdly, plus
-(while a coded body is taken apart at its end) the limit again. The bytes are never changed: what cannot be decoded is
-stored as it came, and says so.
+Law: a body is held up to the limit and not beyond; from there on it goes out in pieces as it comes. The bytes are never
+changed and never dropped: what cannot be decoded is stored as it came, and says so.
+
+Memory of one capture, beside what its decoder holds (see `coding`): while a body comes, twice the limit or 3 MiB,
+whichever is more; 8 MiB more in the moment in which a coded body expands absurdly; at the end of a held body what it
+takes to make text of it, four bytes a character at worst.
+
+A capture may be finished while another thread feeds it (a recording is stopped in the middle of a download), or by a
+signal handler that has interrupted the feeding. There is no lock: a fork would copy a taken one. `finish` waits a
+moment for the feeding to end; where that does not help, it tells of what is written, and of nothing else.
 """
 
 from __future__ import annotations
@@ -11,9 +17,10 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from recorder.coding import PIECE, CodingError, Decoder, open_decoder
+from recorder.system import SYSTEM
 
 __all__ = ["BodyCapture", "Content", "encode_content"]
 
@@ -32,6 +39,22 @@ _BITE: Final = 4096
 """Coded bytes of a streamed body that are decoded in one go."""
 _MOST_FROM_BITE: Final = 8 * 1024 * 1024
 """Bytes that one bite may give; gzip, at its most, gives half of that."""
+_MOST_UNSETTLED: Final = 256 * 1024
+"""Coded bytes that may come without giving anything. A zstd block has 128 KiB at most (RFC 8878 section 3.1.1.2.4)."""
+_BLOCKWISE: Final = frozenset({"zstd"})
+"""Codings whose decoders give whole blocks: where the stream breaks off, coded bytes are left that gave nothing."""
+_MOST_PARTS: Final = 512
+"""Parts after which held parts are put together: a bytes object of one byte takes 34."""
+_PATIENCE: Final = 200
+"""Milliseconds for which `finish` waits for a feeding in another thread to end."""
+
+
+class _Stored(NamedTuple):
+    """What has been written in pieces. Replaced as a whole, so that whoever looks sees one moment."""
+
+    pieces: int
+    size: int
+    digest: Any
 
 
 class BodyCapture:
@@ -39,20 +62,26 @@ class BodyCapture:
 
     `limit`: bytes held. `write_piece` is called for each piece beyond it. `codings`: the Content-Encoding, in the
     order applied.
+
+    Where a streamed coding turns out broken, the pieces from there on are raw. They begin up to 4 KiB ahead of the
+    place where the decoding stopped, so that no byte is missing in between.
     """
 
     __slots__ = (
         "_codings",
         "_decoded",
         "_decoder",
-        "_digest",
+        "_feeding",
+        "_finished",
         "_held",
         "_held_size",
+        "_joined",
         "_limit",
-        "_pieces",
         "_raw",
-        "_size",
+        "_sealed",
+        "_stored",
         "_trouble",
+        "_unsettled",
         "_wire_size",
         "_write_piece",
     )
@@ -63,13 +92,16 @@ class BodyCapture:
         self._codings = codings
         self._decoded = False
         self._decoder: Decoder | None = None
-        self._digest: Any = None
+        self._feeding = False
+        self._finished = False
         self._held: list[bytes] = []
         self._held_size = 0
-        self._pieces = 0
+        self._joined = 0
         self._raw = False
-        self._size = 0
+        self._sealed = False
+        self._stored: _Stored | None = None
         self._trouble: str | None = None
+        self._unsettled = b""
         self._wire_size = 0
 
     @property
@@ -78,34 +110,35 @@ class BodyCapture:
         return self._wire_size
 
     def feed(self, data: bytes) -> None:
-        """Take what came next. `data` is kept as it is, not copied, so it must not change later."""
-        size = len(data)
-        self._wire_size += size
-        if self._digest is None:
-            self._held.append(data)
-            self._held_size += size
-            if self._held_size > self._limit:
-                self._go_streaming()
-        elif size > PIECE:
-            for start in range(0, size, PIECE):
-                self._stream(data[start : start + PIECE])
-        else:
-            self._stream(data)
+        """Take what came next. `data` is kept as it is, not copied, so it must not change later.
+
+        After `finish` it does nothing.
+        """
+        self._feeding = True  # before the look at `_finished`: `finish` does it the other way round
+        try:
+            if not self._finished:
+                self._take(data)
+        finally:
+            self._feeding = False
 
     def finish(self, incomplete: str | None, framing: str | None) -> tuple[dict[str, Any], Content | None]:
         """End the body. Gives its description, and its content where that was not written in pieces.
 
-        `incomplete` says why not all of it is there, None when it is.
+        `incomplete` says why not all of it is there, None when it is. To be called once.
         """
+        self._finished = True
         content: Content | None = None
-        if self._digest is None:
+        if not self._is_at_rest():
+            content = self._break_off()
+        elif self._stored is None:
             content = self._finish_held(incomplete)
         else:
             self._finish_streamed(incomplete)
+        pieces, size, digest = self._stored or _EMPTY
         description: dict[str, Any] = {
-            "size": self._size,
+            "size": size,
             "wire_size": self._wire_size,
-            "sha256": self._digest.hexdigest(),
+            "sha256": digest.hexdigest(),
             "complete": incomplete is None,
         }
         if incomplete is not None:
@@ -117,15 +150,50 @@ class BodyCapture:
         if framing is not None:
             description["framing"] = framing
         if content is None:
-            description["pieces"] = self._pieces
+            description["pieces"] = pieces
         return description, content
+
+    def _is_at_rest(self) -> bool:
+        for _ in range(_PATIENCE):
+            if not self._feeding:
+                return True
+            SYSTEM.sleep(0.001)
+        return False
+
+    def _break_off(self) -> Content | None:
+        """End a body whose feeding does not end: nothing is touched that it may be working on."""
+        self._sealed = True
+        return self._keep(b"".join(self._held)) if self._stored is None else None
+
+    def _take(self, data: bytes) -> None:
+        size = len(data)
+        self._wire_size += size
+        if self._stored is None:
+            self._hold(data)
+            if self._held_size > self._limit:
+                self._go_streaming()
+        elif size > PIECE:
+            for start in range(0, size, PIECE):
+                self._stream(data[start : start + PIECE])
+        else:
+            self._stream(data)
+
+    def _hold(self, data: bytes) -> None:
+        held = self._held
+        held.append(data)
+        self._held_size += len(data)
+        if len(held) - self._joined > _MOST_PARTS:
+            held[self._joined :] = [b"".join(held[self._joined :])]
+            self._joined += 1
+
+    def _take_held(self) -> bytes:
+        held, self._held, self._held_size, self._joined = self._held, [], 0, 0
+        return held[0] if len(held) == 1 else b"".join(held)
 
     # A body that fits.
 
     def _finish_held(self, incomplete: str | None) -> Content | None:
-        held, self._held = self._held, []
-        wire = held[0] if len(held) == 1 else b"".join(held)
-        del held
+        wire = self._take_held()
         if not self._codings or not wire:
             return self._keep(wire)
         try:
@@ -134,7 +202,7 @@ class BodyCapture:
             if decoded is not None:
                 return self._keep(decoded)
             # It outgrows the limit, but not absurdly, and is sound to its end: decode again, this time out in pieces.
-            self._digest = hashlib.sha256(usedforsecurity=False)
+            self._stored = _Stored(0, 0, hashlib.sha256(usedforsecurity=False))
             for piece in open_decoder(self._codings).feed(wire):
                 self._hold_back(piece)
         except CodingError as error:
@@ -144,8 +212,7 @@ class BodyCapture:
         return None
 
     def _keep(self, data: bytes) -> Content:
-        self._size = len(data)
-        self._digest = hashlib.sha256(data, usedforsecurity=False)
+        self._stored = _Stored(0, len(data), hashlib.sha256(data, usedforsecurity=False))
         return encode_content(data)
 
     def _decode_within_limit(self, wire: bytes, incomplete: str | None) -> bytes | None:
@@ -162,69 +229,76 @@ class BodyCapture:
                 out.append(piece)
             else:
                 out.clear()
-        if incomplete is None:
+        # Of a body that is not all there, what could be decoded is kept; unless bytes that came would be lost with it.
+        if incomplete is None or not size or not _BLOCKWISE.isdisjoint(self._codings):
             decoder.finish()
         return b"".join(out) if size <= self._limit else None
 
     # A body over the limit.
 
     def _go_streaming(self) -> None:
-        self._digest = hashlib.sha256(usedforsecurity=False)
-        held, self._held, self._held_size = self._held, [], 0
+        held, self._held, self._held_size, self._joined = self._held, [], 0, 0
+        self._stored = _Stored(0, 0, hashlib.sha256(usedforsecurity=False))
         if self._codings:
             try:
                 self._decoder = open_decoder(self._codings)
                 self._decoded = True
             except CodingError as error:
                 self._trouble = str(error)
-        for data in held:
+        held.reverse()
+        while held:
+            data = held.pop()
             for start in range(0, len(data), PIECE):
                 self._stream(data[start : start + PIECE])
 
     def _stream(self, data: bytes) -> None:
-        if self._decoder is None:
-            self._hold_back(data)
-            return
         for start in range(0, len(data), _BITE):
-            try:
-                decoded = self._decode_bite(self._decoder, data[start : start + _BITE])
-            except CodingError as error:
-                self._give_up_decoding(str(error))
+            if self._decoder is None:
                 self._hold_back(data[start:])
                 return
-            for piece in decoded:
-                self._hold_back(piece)
+            self._stream_bite(self._decoder, data[start : start + _BITE])
+
+    def _stream_bite(self, decoder: Decoder, bite: bytes) -> None:
+        try:
+            decoded = self._decode_bite(decoder, bite)
+        except CodingError as error:
+            self._go_raw(str(error), bite)
+            return
+        for piece in decoded:
+            self._hold_back(piece)
+        # What follows the last byte that gave something may begin anywhere in its bite.
+        self._unsettled = bite if decoded else self._unsettled + bite
 
     def _decode_bite(self, decoder: Decoder, data: bytes) -> list[bytes]:
-        """Decode a little, whole or not at all.
-
-        Bytes that turn out broken are kept as they came, from the first byte of their bite on.
-        """
+        """Decode a little, whole or not at all. Raises CodingError."""
         out: list[bytes] = []
         size = 0
         for piece in decoder.feed(data):
             size += len(piece)
-            whole = self._size + self._held_size + size
+            whole = (0 if self._stored is None else self._stored.size) + self._held_size + size
             if size > _MOST_FROM_BITE or whole > max(_HARMLESS_EXPANSION, self._wire_size * _MOST_EXPANSION):
                 raise CodingError(f"expands more than {_MOST_EXPANSION} times")
             out.append(piece)
+        if not out and len(self._unsettled) > _MOST_UNSETTLED:
+            raise CodingError(f"gives nothing for {_MOST_UNSETTLED // 1024} KiB")
         return out
 
-    def _give_up_decoding(self, trouble: str) -> None:
+    def _go_raw(self, trouble: str, bite: bytes = b"") -> None:
+        """Give up decoding, and store as it came whatever may not have been decoded."""
         self._flush(everything=True)
         self._decoder = None
         self._trouble = trouble
         self._raw = True
+        unsettled, self._unsettled = self._unsettled, b""
+        self._hold_back(unsettled + bite)
 
     def _hold_back(self, data: bytes) -> None:
-        self._held.append(data)
-        self._held_size += len(data)
+        self._hold(data)
         if self._held_size >= PIECE:
             self._flush(everything=False)
 
     def _flush(self, *, everything: bool) -> None:
-        data = b"".join(self._held)
-        self._held, self._held_size = [], 0
+        data = self._take_held()
         start = 0
         while len(data) - start >= PIECE or (everything and start < len(data)):
             piece = data[start : start + PIECE]
@@ -233,22 +307,31 @@ class BodyCapture:
             self._write(piece)
             start += len(piece)
         if start < len(data):
-            self._held, self._held_size = [data[start:]], len(data) - start
+            self._hold(data[start:])
 
     def _write(self, piece: bytes) -> None:
-        self._digest.update(piece)
-        self._size += len(piece)
+        if self._stored is None or self._sealed:
+            return
+        pieces, size, digest = self._stored
+        digest = digest.copy()
+        digest.update(piece)
         content = encode_content(piece)
-        self._write_piece(self._pieces, {**content, "raw": True} if self._raw else content)  # type: ignore[dict-item] # a mark, not content
-        self._pieces += 1
+        self._write_piece(pieces, {**content, "raw": True} if self._raw else content)  # type: ignore[dict-item] # a mark, not content
+        self._stored = _Stored(pieces + 1, size + len(piece), digest)
 
     def _finish_streamed(self, incomplete: str | None) -> None:
-        self._flush(everything=True)
-        if self._decoder is not None and incomplete is None:
+        if self._decoder is not None:
             try:
                 self._decoder.finish()
             except CodingError as error:
-                self._trouble = str(error)
+                if not _BLOCKWISE.isdisjoint(self._codings):
+                    self._go_raw(str(error))
+                elif incomplete is None:
+                    self._trouble = str(error)
+        self._flush(everything=True)
+
+
+_EMPTY: Final = _Stored(0, 0, hashlib.sha256(usedforsecurity=False))
 
 
 def encode_content(data: bytes) -> Content:

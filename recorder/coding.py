@@ -2,10 +2,14 @@
 
 Law: a decoder gives its output in pieces of at most PIECE bytes, one at a time, however far the input expands, and says
 CodingError instead of guessing. Which codings can be taken off depends on what is installed; what cannot stays on.
+
+Memory: beside a piece or two, a decoder holds its window. That is 32 KiB for gzip and deflate, at most 16 MiB for br
+(RFC 7932 section 9.1), and at most 8 MiB for zstd (RFC 9659; a stream that asks for more stays as it is).
 """
 
 from __future__ import annotations
 
+import functools
 import zlib
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -21,8 +25,10 @@ PIECE: Final = 256 * 1024
 
 _MOST_CODINGS = 5
 """Codings on top of each other that are taken off; urllib3's limit is the same."""
+_ZSTD_WINDOW = 23
+"""The most that a zstd stream may ask for, as a power of two: what RFC 9659 section 3 allows for HTTP."""
 _ZSTD_INPUT = 64
-"""Bytes fed to zstd at a time.
+"""Bytes fed at a time to a zstd decoder without a bound on its output.
 
 A block of 4 bytes may say 128 KiB (RFC 8878 section 3.1.1.2), so 64 give at most 2 MiB.
 """
@@ -47,13 +53,12 @@ class Decoder(Protocol):
 class _Zlib:
     """gzip (also several members, RFC 1952 section 2.2) and deflate, in either of the two forms that servers send."""
 
-    __slots__ = ("_began", "_inflate", "_name", "_wbits")
+    __slots__ = ("_first", "_inflate", "_name")
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._wbits = 31 if name == "gzip" else 0
+        self._first = b""
         self._inflate: Any = None
-        self._began = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         while data:
@@ -74,13 +79,16 @@ class _Zlib:
                 self._inflate = None
 
     def _begin(self, data: bytes) -> bytes:
-        if self._name == "deflate":
-            # RFC 9110 section 8.4.1.2: deflate means zlib, but some send it raw. A zlib header checks itself (RFC
-            # 1950 section 2.2).
-            raw = len(data) > 1 and not (data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0)
-            self._wbits = -15 if raw else 15
-        self._inflate = zlib.decompressobj(self._wbits)
-        self._began = True
+        if self._name == "gzip":
+            self._inflate = zlib.decompressobj(31)
+            return data
+        # RFC 9110 section 8.4.1.2: deflate means zlib, but some send it raw. A zlib header of two bytes checks itself
+        # (RFC 1950 section 2.2), so the first byte waits for the second.
+        data = self._first + data
+        self._first = data if len(data) == 1 else b""
+        if len(data) > 1:
+            wrapped = data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
+            self._inflate = zlib.decompressobj(15 if wrapped else -15)
         return data
 
     def _drain(self, data: bytes) -> Iterator[bytes]:
@@ -93,7 +101,7 @@ class _Zlib:
                 return
 
     def finish(self) -> None:
-        if self._began and not self._inflate.eof:
+        if self._first or (self._inflate is not None and not self._inflate.eof):
             raise CodingError(f"the {self._name} stream ends early")
 
 
@@ -127,14 +135,47 @@ class _Brotli:
 
 
 class _Zstd:
-    """zstd, by the `zstandard` package, fed in small bites since it has no bound on its output."""
+    """zstd, by Python's own module (3.14) or its backport, whose output can be bounded."""
 
-    __slots__ = ("_began", "_frame", "_module")
+    __slots__ = ("_frame", "_module")
 
     def __init__(self, module: ModuleType) -> None:
         self._module = module
-        self._frame = module.ZstdDecompressor().decompressobj()
-        self._began = False
+        self._frame: Any = None
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        while data:
+            if self._frame is None or self._frame.eof:
+                options = {self._module.DecompressionParameter.window_log_max: _ZSTD_WINDOW}
+                self._frame = self._module.ZstdDecompressor(options=options)
+            try:
+                yield from self._drain(data)
+            except self._module.ZstdError as error:
+                raise CodingError(f"not zstd: {error}") from error
+            data = self._frame.unused_data if self._frame.eof else b""
+
+    def _drain(self, data: bytes) -> Iterator[bytes]:
+        while True:
+            piece = self._frame.decompress(data, PIECE)
+            data = b""
+            if piece:
+                yield piece
+            if self._frame.eof or self._frame.needs_input:
+                return
+
+    def finish(self) -> None:
+        if self._frame is not None and not self._frame.eof:
+            raise CodingError("the zstd stream ends early")
+
+
+class _Zstandard:
+    """zstd, by the `zstandard` package, fed in small bites since it has no bound on its output."""
+
+    __slots__ = ("_frame", "_module")
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+        self._frame: Any = None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         for start in range(0, len(data), _ZSTD_INPUT):
@@ -142,9 +183,8 @@ class _Zstd:
 
     def _bite(self, data: bytes) -> Iterator[bytes]:
         while data:
-            if self._frame.eof:
-                self._frame = self._module.ZstdDecompressor().decompressobj()
-            self._began = True
+            if self._frame is None or self._frame.eof:
+                self._frame = self._module.ZstdDecompressor(max_window_size=1 << _ZSTD_WINDOW).decompressobj()
             try:
                 piece = self._frame.decompress(data)
             except self._module.ZstdError as error:
@@ -154,7 +194,7 @@ class _Zstd:
             data = self._frame.unused_data if self._frame.eof else b""
 
     def finish(self) -> None:
-        if self._began and not self._frame.eof:
+        if self._frame is not None and not self._frame.eof:
             raise CodingError("the zstd stream ends early")
 
 
@@ -181,23 +221,30 @@ class _Chain:
             decoder.finish()
 
 
+@functools.cache
 def _brotli() -> Callable[[], Decoder] | None:
     for name in ("brotlicffi", "brotli"):
-        try:
-            module = import_module(name)
-        except ImportError:
-            continue
-        if hasattr(module.Decompressor, "can_accept_more_data"):
-            return lambda module=module: _Brotli(module)  # type: ignore[misc] # the default binds this round's module
+        module = _load(name)
+        if module is not None and hasattr(module.Decompressor, "can_accept_more_data"):
+            return functools.partial(_Brotli, module)
     return None
 
 
+@functools.cache
 def _zstd() -> Callable[[], Decoder] | None:
+    for name in ("compression.zstd", "backports.zstd"):
+        module = _load(name)
+        if module is not None:
+            return functools.partial(_Zstd, module)
+    module = _load("zstandard")
+    return None if module is None else functools.partial(_Zstandard, module)
+
+
+def _load(name: str) -> ModuleType | None:
     try:
-        module = import_module("zstandard")
+        return import_module(name)
     except ImportError:
         return None
-    return lambda: _Zstd(module)
 
 
 def split_codings(header: str) -> list[str]:
