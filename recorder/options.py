@@ -21,6 +21,8 @@ OnError = Literal["stop", "raise"]
 
 BODY_LIMIT = 1024 * 1024
 SMALLEST_BODY_LIMIT = 1024
+LARGEST_BODY_LIMIT = 4 * 1024 * 1024
+"""Bytes. JSON may make six of one, a line may hold two bodies, and a reader takes lines of up to 64 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Options:
     """How to record.
 
     - `body_limit`: bytes of one body that are held in memory, and put into one line; a longer one goes out in pieces.
+      From 1 KiB to 4 MiB.
     - `durability`: when written records are forced to the disk: about every 5 seconds, with each record, or never. A
       killed process loses nothing either way; this is about power cuts.
     - `on_error`: on the recorder's own trouble stop recording, or raise out of the client's call.
@@ -44,14 +47,23 @@ class Options:
     diagnose: int | None = None
 
     def __post_init__(self) -> None:
+        if type(self.body_limit) is not int:
+            raise UsageError(f"body_limit is {self.body_limit!r}; give a number of bytes")
         if self.body_limit < SMALLEST_BODY_LIMIT:
             raise UsageError(f"body_limit is {self.body_limit}; give at least {SMALLEST_BODY_LIMIT} bytes")
+        if self.body_limit > LARGEST_BODY_LIMIT:
+            raise UsageError(
+                f"body_limit is {self.body_limit}; give at most {LARGEST_BODY_LIMIT} bytes (longer bodies are recorded "
+                "whole, too: in pieces)"
+            )
         if self.durability not in get_args(Durability):
             raise UsageError(f"durability is {self.durability!r}; give one of {', '.join(get_args(Durability))}")
         if self.on_error not in get_args(OnError):
             raise UsageError(f"on_error is {self.on_error!r}; give one of {', '.join(get_args(OnError))}")
-        if self.diagnose is not None and self.diagnose < 1:
-            raise UsageError(f"diagnose is {self.diagnose}; give a number of interactions, 1 or more")
+        if type(self.share_pools) is not bool:
+            raise UsageError(f"share_pools is {self.share_pools!r}; give True or False")
+        if self.diagnose is not None and (type(self.diagnose) is not int or self.diagnose < 1):
+            raise UsageError(f"diagnose is {self.diagnose!r}; give a number of interactions, 1 or more")
 
     def to_json(self) -> str:
         """Tell the options as one line of JSON."""
