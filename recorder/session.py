@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import itertools
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -62,6 +63,9 @@ class Recording:
         self._introduced = False
         self._told = False
         self._resident = ResidentSize()
+        # Two threads can never draw the same number; plain `+=` is enough for what is only counted, since CPython does
+        # not change threads between reading and writing an attribute.
+        self._numbers = itertools.count(1)
         self._open: dict[str, tuple[Entry, Exchange]] = {}
 
     # What the program uses.
@@ -132,8 +136,8 @@ class Recording:
     def begin(self, exchange: Exchange) -> Entry | None:
         """Give a request its number. None when the recording is over: the request is then counted as lost."""
         self._check_process()
+        seq = next(self._numbers)
         self.seen += 1
-        seq = self.seen
         if self.failure is not None:
             self._count_loss("recording stopped early")
             return None
@@ -270,6 +274,7 @@ class Recording:
             return
         self.pid = pid
         self.seen = self.interactions = self.errors = 0
+        self._numbers = itertools.count(1)
         self.lost = {}
         self._open = {}
         self._introduced = False

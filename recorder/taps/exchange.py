@@ -11,7 +11,7 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final
 
 from recorder.capture import BodyCapture
-from recorder.coding import split_codings
+from recorder.coding import PIECE, split_codings
 from recorder.framing import Chunked, Deframer
 
 if TYPE_CHECKING:
@@ -153,15 +153,22 @@ class Exchange:
             self.send_body(data)
 
     def _take_head(self, data: bytes) -> bytes:
-        self._head += data
-        end = self._head.find(b"\r\n\r\n")
-        if end < 0 and len(self._head) < _HEAD_LIMIT:
+        """Take bytes up to the end of the head. Gives what follows; a long body behind it is taken piece by piece."""
+        if self._head:
+            data = self._head + data
+        end = data.find(b"\r\n\r\n")
+        if end < 0 and len(data) < _HEAD_LIMIT:
+            self._head = data
             return b""
-        head, rest = (self._head[:end], self._head[end + 4 :]) if end >= 0 else (self._head, b"")
         self._head = b""
         self._in_body = True
-        self.set_request_head(RequestHead(head))
-        return rest
+        self.set_request_head(RequestHead(data[:end] if end >= 0 else data))
+        if end < 0 or len(data) == end + 4:
+            return b""
+        rest = memoryview(data)[end + 4 :]
+        for start in range(0, len(rest) - PIECE, PIECE):
+            self.send_body(bytes(rest[start : start + PIECE]))
+        return bytes(rest[(len(rest) - 1) // PIECE * PIECE :])
 
     def set_request_head(self, head: RequestHead) -> None:
         """Take the request's head, told apart."""

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+from recorder.coding import PIECE
 from recorder.errors import CassetteWriteError
 from recorder.framing import Chunked, Deframer, Length, UntilClose
 from recorder.system import SYSTEM
@@ -285,6 +286,7 @@ def _begin(connection: Any, method: str, target: str) -> None:
             started = state.connect_began_ns
     elif connection.sock is not None and state.requests == 0:
         state.requests = 1  # made before the recording began: whatever it did then, it is not new
+    state.call = None  # it knows the request's arguments, which are not ours to keep
     exchange = Exchange(seams.active(), method, target, _url_base(connection), started)
     exchange.connect_ns = connect_ns
     exchange.thread = _thread()
@@ -312,7 +314,8 @@ def _tee_request(exchange: Exchange, data: Any) -> Any:
                 if isinstance(data, Iterable) and not isinstance(data, str):
                     return _teed_blocks(data, exchange)
             else:
-                exchange.send(view.tobytes())
+                for start in range(0, view.nbytes, PIECE):
+                    exchange.send(bytes(view.cast("B")[start : start + PIECE]))
     except CassetteWriteError:
         raise
     except Exception as error:  # noqa: BLE001 -- a bug of ours must not reach the client; `lose` tells it

@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 import urllib.request
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -407,3 +408,39 @@ def test_long_bodies_of_threads_interleave_without_mixing(origin: Origin, casset
     for each in interactions(cassette):
         size = each["response"]["body"]["size"]
         assert body(cassette, each) == payload(size)
+
+
+@pytest.mark.parametrize("size", [0, 1, 256 * 1024, 256 * 1024 + 1, 1_000_000])
+@pytest.mark.parametrize("cut", [1, 20, 10_000_000])
+def test_a_request_is_told_apart_however_its_bytes_are_cut(origin: Origin, cassette: Path, size: int, cut: int) -> None:
+    """Botocore, for one, sends head and body in one call."""
+    long = payload(size)
+    message = b"POST /sink HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % size
+    with recorder.record(cassette, body_limit=100_000):
+        connection = http.client.HTTPConnection("localhost", origin.port)
+        connection.putrequest("POST", "/sink", skip_host=True)
+        connection._buffer.clear()  # type: ignore[attr-defined] # what putrequest made; the message stands for it
+        connection._HTTPConnection__state = http.client._CS_REQ_SENT  # type: ignore[attr-defined]
+        head_and_body = message + long
+        step = min(cut, len(message)) if cut < 10_000_000 else len(head_and_body)
+        connection.send(head_and_body[:step])
+        connection.send(head_and_body[step:])
+        assert connection.getresponse().status == 200
+        connection.close()
+    (interaction,) = interactions(cassette)
+    assert interaction["request"]["headers"] == [["Host", "localhost"], ["Content-Length", str(size)]]
+    assert (body(cassette, interaction, "request") if size else b"") == long
+
+
+def test_nothing_of_a_request_is_kept_by_its_pooled_connection(secure: Origin, cassette: Path) -> None:
+    class Marked:
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"body"
+
+    with recorder.record(cassette), session() as client:
+        data = Marked()
+        alive = weakref.ref(data)
+        client.post(secure.url + "/sink", data=data)
+        del data
+        gc.collect()
+        assert alive() is None
