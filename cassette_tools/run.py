@@ -201,7 +201,8 @@ def _read_back(outcome: Outcome, journal: Journal, start: int) -> None:
         # A line at the very end may be one that a process in the background is writing just now.
         damaged = sum(start + one.end < outcome.size for one in reader.damage)
         if damaged:
-            outcome.trouble.append(f"{damaged} damaged in the cassette; look with: ctools inspect --mode skip FILE")
+            places = "1 place is" if damaged == 1 else f"{damaged:,} places are"
+            outcome.trouble.append(f"{places} damaged in the cassette; see: ctools inspect --mode skip {outcome.path}")
         _take_counts(outcome, outcome.summary)
 
 

@@ -104,8 +104,9 @@ def _figures(page: Page, outcome: Outcome, summary: Summary) -> None:
     from cassette_tools.views.figures import size_text  # noqa: PLC0415 -- see show_run
 
     _fact(page, "hosts", _top(summary.hosts))
-    if outcome.errors:
-        _fact(page, "errors", _top(summary.failures))
+    errors = _errors(summary)
+    if errors:
+        _fact(page, "errors", errors)
     received, sent = summary.responses.stored.total, summary.requests.stored.total
     _fact(page, "bodies", f"{size_text(received)} received, {size_text(sent)} sent")
     memory = _memory(summary)
@@ -120,6 +121,13 @@ def _top(tally: Any) -> str:  # noqa: ANN401 -- a Tally of any rows
     shown = ", ".join(f"{key} {row.count:,}" for key, row in rows)
     rest = tally.rest(_FEW).count
     return f"{shown}, others {rest:,}" if rest else shown
+
+
+def _errors(summary: Summary) -> str:
+    """Tell what failed, and which responses say that something failed."""
+    refused = {status: row.count for status, row in summary.statuses.top(_MANY) if status >= "400" and status.isdigit()}
+    parts = [_top(summary.failures)] if summary.failures.rows else []
+    return ", ".join(parts + [f"status {status} {count:,}" for status, count in list(refused.items())[:_FEW]])
 
 
 def _memory(summary: Summary) -> str:
@@ -181,6 +189,7 @@ def _figures_as_object(summary: Summary) -> dict[str, Any]:
     return {
         "hosts": {host: row.count for host, row in summary.hosts.top(_MANY)},
         "hosts_left_out": summary.hosts.rest(_MANY).count,
+        "statuses": {status: row.count for status, row in summary.statuses.top(_MANY)},
         "bytes_received": int(summary.responses.stored.total),
         "bytes_sent": int(summary.requests.stored.total),
         "processes": [

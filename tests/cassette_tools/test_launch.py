@@ -341,6 +341,40 @@ def test_a_plain_launch_ticks_and_tells_the_end() -> None:
     assert ticks
 
 
+def test_on_a_system_without_posix_signals_everything_imports_and_a_command_runs() -> None:
+    # What Windows lacks (Python's documentation of os and signal), taken away while our modules are loaded.
+    program = """if True:
+        import os, pathlib, select, signal, socket, subprocess, sys, tempfile, typing
+        lacking = [(os, name) for name in dir(os) if name.startswith(("W", "P_", "POSIX", "posix_", "fork", "getpg"))]
+        lacking += [(signal, name) for name in dir(signal) if name.startswith(("pthread", "sig"))]
+        lacking += [(signal, name) for name in ("SIGCHLD", "SIGHUP", "SIGQUIT", "SIGTSTP", "SIGCONT", "SIGKILL")]
+        taken = [(module, name, getattr(module, name)) for module, name in lacking]
+        for module, name in lacking:
+            delattr(module, name)
+        import cassette_tools.commands.record, cassette_tools.run, cassette_tools.views.run
+        import recorder.bootstrap, recorder.diagnosis
+        from cassette_tools.launch import Plain, launch
+        os.name = "nt"
+        child = launch([sys.executable, "-c", "raise SystemExit(6)"])
+        os.name = "posix"
+        assert isinstance(child, Plain)
+        for module, name, value in taken:  # subprocess needs them here
+            setattr(module, name, value)
+        with child:
+            child.start(os.environ)
+            print(child.wait(lambda: None, 0.1))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("Ended(exit_code=6, signal=None)\n", "")
+
+
 def test_leaving_keeps_an_exit_code_as_it_is() -> None:
     assert [leave(Ended(code, None)) for code in (0, 1, 77)] == [0, 1, 77]
 

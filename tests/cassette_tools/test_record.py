@@ -569,6 +569,15 @@ def test_a_program_that_removes_its_cassette_still_ends_as_it_ends(folder: Path,
     assert "cannot be read back" in result.errors
 
 
+def test_a_run_appended_behind_a_torn_one_is_read_back_whole(folder: Path, origin: str) -> None:
+    command = ("-o", "c.jsonl", "--append", "--json", "--", PYTHON, "-c", FETCH, f"{origin}/json")
+    record(folder, *command)
+    os.truncate(folder / "c.jsonl", (folder / "c.jsonl").stat().st_size - 30)
+    told = json.loads(record(folder, *command).err)
+    assert (told["interactions"], told["trouble"]) == (1, [])
+    assert ctools("inspect", folder / "c.jsonl").code == 0
+
+
 def test_a_worker_that_is_killed_costs_no_other_process_its_records(folder: Path, origin: str) -> None:
     executable(
         folder / "all.sh",
@@ -583,6 +592,7 @@ def test_a_worker_that_is_killed_costs_no_other_process_its_records(folder: Path
     assert lines(folder / "c.jsonl")[-1]["interactions"] == 2
 
 
+@pytest.mark.full
 def test_the_file_is_forced_to_the_disk_while_it_grows(folder: Path, origin: str) -> None:
     program = f"{FETCH}; print('ready', flush=True); sys.stdin.readline()"
     strace = shutil.which("strace")
