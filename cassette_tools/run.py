@@ -43,10 +43,11 @@ class Outcome:
     """What a run came to.
 
     `path`: the cassette. `size` is the file's, `written` what this run added to it, in bytes. `interactions` and
-    `errors` count its lines; `lost` counts requests that were seen and not written, by reason. `summary` has all
-    figures; None where the file could not be read to its end. `missing`: what was not recorded and what to do about it,
-    or, with no interaction, why there is none. `trouble`: the recorder's own. `kept` tells that an overwriting run
-    recorded nothing, so that the old cassette stays.
+    `errors` count its lines; `lost` counts requests that were seen and not written, by reason; `running` counts
+    processes that the command left behind and that may go on recording. `summary` has all figures; None where the file
+    could not be read to its end. `missing`: what was not recorded and what to do about it, or, with no interaction, why
+    there is none. `trouble`: the recorder's own. `kept` tells that an overwriting run recorded nothing, so that the old
+    cassette stays.
     """
 
     path: Path
@@ -57,6 +58,7 @@ class Outcome:
     interactions: int = 0
     errors: int = 0
     lost: dict[str, int] = field(default_factory=dict)
+    running: int = 0
     summary: Summary | None = None
     missing: list[str] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
@@ -181,6 +183,7 @@ def _read_back(outcome: Outcome, journal: Journal, start: int) -> None:
     from cassette_tools.summary import LINE_TYPES, summarize  # noqa: PLC0415 -- not needed to start the command
     from recorder.journal.read import Reader  # noqa: PLC0415 -- the same
 
+    processes: dict[str, int | None] = {}
     try:
         with journal.path.open("rb") as file:
             outcome.size = os.fstat(file.fileno()).st_size
@@ -188,7 +191,7 @@ def _read_back(outcome: Outcome, journal: Journal, start: int) -> None:
             file.seek(start)
             # A killed process may have left a torn line in the middle: what follows it counts nevertheless.
             reader = Reader(file, mode="skip", types=LINE_TYPES, bodies=False)
-            outcome.summary = summarize(_of_run(reader, journal.run))
+            outcome.summary = summarize(_of_run(reader, journal.run, processes))
     except KeyboardInterrupt:
         outcome.trouble.append(
             "reading the cassette back was interrupted: it has no end line, and there are no figures"
@@ -204,19 +207,37 @@ def _read_back(outcome: Outcome, journal: Journal, start: int) -> None:
             places = "1 place is" if damaged == 1 else f"{damaged:,} places are"
             outcome.trouble.append(f"{places} damaged in the cassette; see: ctools inspect --mode skip {outcome.path}")
         _take_counts(outcome, outcome.summary)
+        outcome.running = sum(_is_running(pid) for pid in processes.values() if pid is not None)
 
 
-def _of_run(lines: Iterable[Line], run: str) -> Iterator[Line]:
-    """Leave out what another run appended meanwhile. Holds a token for each process, about 100 bytes."""
-    processes = set()
+def _of_run(lines: Iterable[Line], run: str, processes: dict[str, int | None]) -> Iterator[Line]:
+    """Leave out what another run appended meanwhile.
+
+    `processes` gets the process id behind each token, None once the process has ended: about 200 bytes a process.
+    """
     for line in lines:
+        process = str(line.head.get("process"))
         if line.type in {"interaction", "diagnosis"}:
-            if line.head.get("process") in processes:
+            if process in processes:
                 yield line
         elif line.head.get("run") == run:
             if line.type == "process":
-                processes.add(line.head.get("process"))
+                processes[process] = line.head.get("pid")
+            elif line.type == "end":
+                processes[process] = None
             yield line
+
+
+def _is_running(pid: object) -> bool:
+    if os.name != "posix" or type(pid) is not int or pid <= 0:
+        return False  # Windows would end the process
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
 
 
 def _take_counts(outcome: Outcome, summary: Summary) -> None:

@@ -128,6 +128,8 @@ def _command(words: Sequence[str], output: Path) -> Sequence[str]:
 
 
 def _mode(output: Path, *, append: bool, overwrite: bool) -> Mode:
+    if str(output) == "-":
+        raise UsageError("standard output is the command's: name a file with -o")
     if append and overwrite:
         raise UsageError("--append and --overwrite exclude each other; choose one")
     if append or overwrite:

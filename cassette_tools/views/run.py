@@ -77,6 +77,9 @@ def _show(page: Page, outcome: Outcome) -> None:
         _figures(page, outcome, outcome.summary)
     for line in outcome.missing:
         _fact(page, "missing" if outcome.interactions else "why", line)
+    if outcome.running:
+        who = "1 process goes on" if outcome.running == 1 else f"{outcome.running:,} processes go on"
+        _fact(page, "running", f"{who} in the background; further requests are recorded, and not counted here")
     for line in outcome.trouble:
         _fact(page, "trouble", line)
     if outcome.kept:
@@ -168,7 +171,7 @@ def _as_object(outcome: Outcome) -> dict[str, Any]:
     ended = outcome.ended
     summary = outcome.summary
     return {
-        "cassette": str(outcome.path),
+        "cassette": _encodable(str(outcome.path)),
         "size": outcome.size,
         "written": outcome.written,
         "duration_ms": round(outcome.duration_s * 1000, 3),
@@ -179,10 +182,16 @@ def _as_object(outcome: Outcome) -> dict[str, Any]:
         "lost": outcome.lost,
         "redaction": "none",
         "kept_old": outcome.kept,
-        "missing": outcome.missing,
-        "trouble": outcome.trouble,
+        "running": outcome.running,
+        "missing": [_encodable(line) for line in outcome.missing],
+        "trouble": [_encodable(line) for line in outcome.trouble],
         **({} if summary is None else _figures_as_object(summary)),
     }
+
+
+def _encodable(text: str) -> str:
+    """Write out what UTF-8 cannot say: bytes of a file name that are no text."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _figures_as_object(summary: Summary) -> dict[str, Any]:

@@ -406,6 +406,7 @@ def test_overwrite_makes_a_cassette_where_there_is_none(folder: Path) -> None:
         (["--body-limit", "12", "--", "true"], "body_limit is 12; give at least 1024 bytes"),
         (["--durability", "often", "--", "true"], "durability is 'often'; give one of interval, record, none"),
         (["--diagnose-every", "0", "--", "true"], "diagnose is 0; give a number of interactions, 1 or more"),
+        (["-o", "-", "--", "true"], "standard output is the command's: name a file with -o"),
         (["-o", "no/such/c.jsonl", "--", "true"], "make the folder"),
         (["-o", ".", "--", "true"], "is a directory"),
         (["--", "./broken"], "./broken cannot be started: the interpreter that its first line names is not there"),
@@ -576,6 +577,34 @@ def test_a_run_appended_behind_a_torn_one_is_read_back_whole(folder: Path, origi
     told = json.loads(record(folder, *command).err)
     assert (told["interactions"], told["trouble"]) == (1, [])
     assert ctools("inspect", folder / "c.jsonl").code == 0
+
+
+def test_a_process_that_is_left_behind_is_told(folder: Path, origin: str) -> None:
+    twice = f'{FETCH}; open("ready", "w").close(); import time; time.sleep(1); {FETCH}'
+    executable(
+        folder / "daemon.sh",
+        f"""\
+        #!/bin/sh
+        {PYTHON} -c '{twice}' {origin}/json >/dev/null 2>&1 &
+        while [ ! -e ready ]; do sleep 0.05; done
+        """,
+    )
+    result = record(folder, "-o", "c.jsonl", "--", "./daemon.sh")
+    assert "recorded 1 interaction " in result.errors
+    assert "running  1 process goes on in the background" in result.errors
+    deadline = time.monotonic() + 20
+    while len(urls(folder / "c.jsonl")) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert urls(folder / "c.jsonl") == [f"{origin}/json"] * 2
+
+
+def test_a_file_name_that_is_no_text_is_no_obstacle(folder: Path, origin: str) -> None:
+    name = os.fsdecode(b"c\xff\x1b.jsonl")
+    for option, said in (("--json", rb"c\\\\udcff\\u001b.jsonl"), ("--append", rb"c\\udcff\\x1b.jsonl")):
+        result = record(folder, "-o", name, option, "--", PYTHON, "-c", FETCH, f"{origin}/json")
+        assert result.code == 0
+        assert re.search(said, result.err)
+        assert b"\x1b" not in result.err
 
 
 def test_a_worker_that_is_killed_costs_no_other_process_its_records(folder: Path, origin: str) -> None:

@@ -158,6 +158,26 @@ def test_lines_of_another_run_in_the_same_file_are_not_counted(tmp_path: Path) -
     assert (outcome.interactions, outcome.lost, outcome.summary.runs[0].seen) == (0, {}, 0)
 
 
+def test_a_reading_that_is_interrupted_keeps_the_exit_code_and_writes_no_end_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cassette_tools.summary.summarize", interrupted)
+    outcome = run(
+        ["sh", "-c", "exit 3"],
+        tmp_path / "c.jsonl",
+        mode="new",
+        options=Options(durability="none"),
+        environment=os.environ,
+        tell=pytest.fail,
+    )
+    assert outcome.ended.exit_code == 3
+    assert "interrupted" in outcome.trouble[0]
+    assert (tmp_path / "c.jsonl").read_bytes().count(b"\n") == 1
+
+
 def test_what_is_not_readable_is_told_and_the_end_is_kept(tmp_path: Path) -> None:
     program = "import os, sys; open(os.environ['RECORDER_CASSETTE'], 'wb').write(b'not a cassette'); sys.exit(3)"
     outcome = run(
