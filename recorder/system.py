@@ -12,12 +12,13 @@ import functools
 import os
 import time
 from contextlib import suppress
+from threading import RLock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["SYSTEM", "Clock", "ResidentSize", "System"]
+__all__ = ["SYSTEM", "Clock", "ForkLock", "ResidentSize", "System"]
 
 _SECOND = 1_000_000_000
 
@@ -118,6 +119,28 @@ class Clock:
             prefix = f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{sec:02d}"
             self._last = (second, prefix)
         return f"{prefix}.{fraction // 1000:06d}Z"
+
+
+class ForkLock:
+    """A re-entrant lock that a forked child finds free, though another thread of its parent held it at the fork.
+
+    For what happens seldom, such as installing taps. Nothing on the way of a request takes a lock.
+    """
+
+    __slots__ = ("_lock", "_pid")
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._pid = SYSTEM.getpid()
+
+    def __enter__(self) -> None:
+        pid = SYSTEM.getpid()
+        if pid != self._pid:  # a new child has one thread, so nobody else is here
+            self._lock, self._pid = RLock(), pid
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 class ResidentSize:

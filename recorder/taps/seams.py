@@ -13,6 +13,8 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from recorder.system import ForkLock
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from importlib.machinery import ModuleSpec
@@ -75,6 +77,7 @@ class _Patch(NamedTuple):
     replacement: Any
 
 
+_LOCK = ForkLock()
 _recordings: tuple[Recording, ...] = ()
 _patches: list[_Patch] = []
 _done: set[str] = set()
@@ -107,22 +110,26 @@ def attach(recording: Recording) -> None:
 
     The first one installs the taps; when that fails, it leaves nothing behind.
     """
-    global _recordings, _sharing  # noqa: PLW0603 -- what is patched is global, and so is who listens
-    if not _recordings:
-        _install()
-    _recordings = (*_recordings, recording)
-    _sharing = any(each.options.share_pools for each in _recordings)
+    with _LOCK:
+        if not _recordings:
+            _install()
+        _listen((*_recordings, recording))
 
 
 def detach(recording: Recording) -> None:
     """Take a recording out. After the last one every patched method is the original again."""
-    global _recordings, _sharing  # noqa: PLW0603 -- see attach
-    if recording not in _recordings:
-        return
-    _recordings = tuple(each for each in _recordings if each is not recording)
-    _sharing = any(each.options.share_pools for each in _recordings)
-    if not _recordings:
-        _uninstall()
+    with _LOCK:
+        if recording not in _recordings:
+            return
+        _listen(tuple(each for each in _recordings if each is not recording))
+        if not _recordings:
+            _uninstall()
+
+
+def _listen(recordings: tuple[Recording, ...]) -> None:
+    global _recordings, _sharing  # noqa: PLW0603 -- what is patched is global, and so is who listens
+    _recordings = recordings
+    _sharing = any(each.options.share_pools for each in recordings)
 
 
 def _install() -> None:
