@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from recorder.coding import PIECE, CodingError, Decoder, open_decoder
 from recorder.system import SYSTEM
@@ -49,12 +49,8 @@ _PATIENCE: Final = 200
 """Milliseconds for which `finish` waits for a feeding in another thread to end."""
 
 
-class _Stored(NamedTuple):
-    """What has been written in pieces. Replaced as a whole, so that whoever looks sees one moment."""
-
-    pieces: int
-    size: int
-    digest: Any
+_Stored = tuple[int, int, Any]
+"""What is in the cassette: pieces, bytes, and their digest. Replaced as a whole: whoever looks sees one moment."""
 
 
 class BodyCapture:
@@ -128,7 +124,7 @@ class BodyCapture:
         """
         self._finished = True
         content: Content | None = None
-        if not self._is_at_rest():
+        if self._feeding and not self._comes_to_rest():
             content = self._break_off()
         elif self._stored is None:
             content = self._finish_held(incomplete)
@@ -153,11 +149,11 @@ class BodyCapture:
             description["pieces"] = pieces
         return description, content
 
-    def _is_at_rest(self) -> bool:
+    def _comes_to_rest(self) -> bool:
         for _ in range(_PATIENCE):
+            SYSTEM.sleep(0.001)
             if not self._feeding:
                 return True
-            SYSTEM.sleep(0.001)
         return False
 
     def _break_off(self) -> Content | None:
@@ -169,19 +165,16 @@ class BodyCapture:
         size = len(data)
         self._wire_size += size
         if self._stored is None:
-            self._hold(data)
+            self._hold(data, size)
             if self._held_size > self._limit:
                 self._go_streaming()
-        elif size > PIECE:
-            for start in range(0, size, PIECE):
-                self._stream(data[start : start + PIECE])
         else:
             self._stream(data)
 
-    def _hold(self, data: bytes) -> None:
+    def _hold(self, data: bytes, size: int) -> None:
         held = self._held
         held.append(data)
-        self._held_size += len(data)
+        self._held_size += size
         if len(held) - self._joined > _MOST_PARTS:
             held[self._joined :] = [b"".join(held[self._joined :])]
             self._joined += 1
@@ -202,7 +195,7 @@ class BodyCapture:
             if decoded is not None:
                 return self._keep(decoded)
             # It outgrows the limit, but not absurdly, and is sound to its end: decode again, this time out in pieces.
-            self._stored = _Stored(0, 0, hashlib.sha256(usedforsecurity=False))
+            self._stored = (0, 0, hashlib.sha256(usedforsecurity=False))
             for piece in open_decoder(self._codings).feed(wire):
                 self._hold_back(piece)
         except CodingError as error:
@@ -212,7 +205,7 @@ class BodyCapture:
         return None
 
     def _keep(self, data: bytes) -> Content:
-        self._stored = _Stored(0, len(data), hashlib.sha256(data, usedforsecurity=False))
+        self._stored = (0, len(data), hashlib.sha256(data, usedforsecurity=False))
         return encode_content(data)
 
     def _decode_within_limit(self, wire: bytes, incomplete: str | None) -> bytes | None:
@@ -238,7 +231,7 @@ class BodyCapture:
 
     def _go_streaming(self) -> None:
         held, self._held, self._held_size, self._joined = self._held, [], 0, 0
-        self._stored = _Stored(0, 0, hashlib.sha256(usedforsecurity=False))
+        self._stored = (0, 0, hashlib.sha256(usedforsecurity=False))
         if self._codings:
             try:
                 self._decoder = open_decoder(self._codings)
@@ -247,16 +240,15 @@ class BodyCapture:
                 self._trouble = str(error)
         held.reverse()
         while held:
-            data = held.pop()
-            for start in range(0, len(data), PIECE):
-                self._stream(data[start : start + PIECE])
+            self._stream(held.pop())
 
     def _stream(self, data: bytes) -> None:
-        for start in range(0, len(data), _BITE):
-            if self._decoder is None:
-                self._hold_back(data[start:])
-                return
+        start = 0
+        while self._decoder is not None and start < len(data):
             self._stream_bite(self._decoder, data[start : start + _BITE])
+            start += _BITE
+        if start < len(data):
+            self._hold_back(data[start:] if start else data)
 
     def _stream_bite(self, decoder: Decoder, bite: bytes) -> None:
         try:
@@ -275,7 +267,7 @@ class BodyCapture:
         size = 0
         for piece in decoder.feed(data):
             size += len(piece)
-            whole = (0 if self._stored is None else self._stored.size) + self._held_size + size
+            whole = (0 if self._stored is None else self._stored[1]) + self._held_size + size
             if size > _MOST_FROM_BITE or whole > max(_HARMLESS_EXPANSION, self._wire_size * _MOST_EXPANSION):
                 raise CodingError(f"expands more than {_MOST_EXPANSION} times")
             out.append(piece)
@@ -293,7 +285,12 @@ class BodyCapture:
         self._hold_back(unsettled + bite)
 
     def _hold_back(self, data: bytes) -> None:
-        self._hold(data)
+        size = len(data)
+        if size > PIECE:
+            for start in range(0, size, PIECE):
+                self._hold_back(data[start : start + PIECE])
+            return
+        self._hold(data, size)
         if self._held_size >= PIECE:
             self._flush(everything=False)
 
@@ -307,7 +304,7 @@ class BodyCapture:
             self._write(piece)
             start += len(piece)
         if start < len(data):
-            self._hold(data[start:])
+            self._hold(data[start:], len(data) - start)
 
     def _write(self, piece: bytes) -> None:
         if self._stored is None or self._sealed:
@@ -317,7 +314,7 @@ class BodyCapture:
         digest.update(piece)
         content = encode_content(piece)
         self._write_piece(pieces, {**content, "raw": True} if self._raw else content)  # type: ignore[dict-item] # a mark, not content
-        self._stored = _Stored(pieces + 1, size + len(piece), digest)
+        self._stored = (pieces + 1, size + len(piece), digest)
 
     def _finish_streamed(self, incomplete: str | None) -> None:
         if self._decoder is not None:
@@ -331,7 +328,7 @@ class BodyCapture:
         self._flush(everything=True)
 
 
-_EMPTY: Final = _Stored(0, 0, hashlib.sha256(usedforsecurity=False))
+_EMPTY: Final = (0, 0, hashlib.sha256(usedforsecurity=False))
 
 
 def encode_content(data: bytes) -> Content:
