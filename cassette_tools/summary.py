@@ -51,7 +51,7 @@ _KEY: Final = 300  # characters of a key
 _RUNS: Final = 100
 _FIGURES: Final = 100
 _GROWTH: Final = 20
-_URLS: Final = 4096  # remembered addresses, of at most _KEY characters each
+_URL: Final = 2000  # characters of an address that are looked at
 
 _BATCH: Final = 512  # interactions that are counted together
 _LONGEST: Final = 1e15  # milliseconds, as in recorder.model
@@ -60,11 +60,9 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 _BodyFigures: TypeAlias = tuple[int, int, str | None]  # bytes stored, bytes on the wire, why it is incomplete
 _T = TypeVar("_T")
 
-_URL: Final = re.compile(r"[^:/?#]+://(?:[^/?#]*@)?([^/?#@]*)([^?#]*)")
-# A segment of a path that names one thing among many: a number, a UUID, or sixteen hexadecimal digits and more.
-_ID: Final = re.compile(
-    r"(?<=/)(?:[0-9]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{16,})(?=/|$)"
-)
+# A segment of a path that names one thing among many, beside plain numbers: a UUID, or sixteen hexadecimal digits and
+# more.
+_ID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{16,}")
 
 
 @dataclass(slots=True)
@@ -215,9 +213,9 @@ class Summary:
     """The figures of a cassette, gathered line by line with `take`. Bounds: a few MB, whatever it is given."""
 
     __slots__ = (
-        "_addresses",
         "_batch",
         "_first",
+        "_hosts",
         "_last",
         "clients",
         "connect",
@@ -260,7 +258,7 @@ class Summary:
         self.connect = Histogram()  # milliseconds
         self.memory = Series()  # resident bytes, by interaction
         self.diagnoses: Tally[Diagnosis] = Tally(Diagnosis, 20)
-        self._addresses: dict[str, tuple[str, str]] = {}
+        self._hosts: dict[str, str] = {}  # by the authority of a URL
         self._batch: list[tuple[Any, ...]] = []
         self._first = math.inf  # seconds of the epoch
         self._last = -math.inf
@@ -478,20 +476,19 @@ class Summary:
 
     def _address(self, url: str) -> tuple[str, str]:
         """Return the host (with its port, if there is one) and the path of `url`, ids in the path folded to `{id}`."""
-        base = url.partition("?")[0]
-        known = self._addresses.get(base)
-        if known is not None:
-            return known
-        match = _URL.match(base)
-        if match is None:
-            address = "unknown", clipped(base, _KEY)
-        else:
-            address = clipped(match[1].lower(), _KEY), _ID.sub("{id}", clipped(match[2], 2 * _KEY)) or "/"
-        if len(base) <= _KEY:
-            if len(self._addresses) >= _URLS:
-                self._addresses.clear()
-            self._addresses[base] = address
-        return address
+        parts = url[:_URL].partition("?")[0].partition("#")[0].split("/")
+        if len(parts) < 3 or parts[1] or not parts[0].endswith(":"):
+            return "unknown", clipped(url, _KEY)
+        authority = parts[2]
+        host = self._hosts.get(authority)
+        if host is None:
+            if len(self._hosts) >= _ROWS:
+                self._hosts.clear()
+            host = self._hosts[authority] = clipped(authority.rpartition("@")[2].lower(), _KEY)
+        segments = [
+            "{id}" if part.isdigit() or (len(part) >= 16 and _ID.fullmatch(part)) else part for part in parts[3:]
+        ]
+        return host, f"/{'/'.join(segments)}"
 
 
 def summarize(lines: Iterable[Line]) -> Summary:

@@ -22,14 +22,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
-__all__ = ["Column", "Page", "shown"]
+__all__ = ["LONGEST", "Column", "Page", "shown"]
+
+LONGEST: Final = 16_384
+"""Characters of one recorded value (a header, a URL, a message) that are shown. rich takes long for more."""
 
 _NARROWEST: Final = 20
 _BLOCKS: Final = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588\u2502\u2026"
 
 
 def shown(text: str, style: str = "") -> Text:
-    """Return recorded text as a rich text that is safe to print: see `escape`."""
+    """Return recorded text as a rich text that is safe to print (see `escape`), at most `LONGEST` characters of it."""
+    left = len(text) - LONGEST
+    if left > 0:
+        text = f"{text[:LONGEST]}... ({left:,} more characters; --json has them)"
     return Text(visible(text), style=style)
 
 
@@ -66,7 +72,10 @@ class Page:
 
     def line(self, text: Text | str = "") -> None:
         """Print one line as it is."""
-        self.console.print(text if isinstance(text, Text) else Text(text), soft_wrap=True)
+        if self.coloured and isinstance(text, Text):
+            self.console.print(text, soft_wrap=True)
+        else:
+            self.plain(text.plain if isinstance(text, Text) else text)
 
     def plain(self, text: str) -> None:
         """Print text without any style, of any number and length of lines, quickly. It must be escaped already."""

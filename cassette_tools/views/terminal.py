@@ -34,6 +34,7 @@ __all__ = ["Lister", "show_interaction", "show_summary"]
 _DAMAGE_SHOWN: Final = 10
 _RUNS_SHOWN: Final = 10
 _DIAGNOSES_SHOWN: Final = 3
+_HEADERS_SHOWN: Final = 1000
 _FORM_VALUE: Final = 2000  # characters of one field
 _PLOT_WIDTH: Final = 76
 # Columns of a terminal from which on a list has sizes and times, and from which on offsets, too.
@@ -41,7 +42,7 @@ _MEDIUM: Final = 76
 _WIDE: Final = 110
 # What pygments colours in linear time, up to how many characters. Its lexers for markup can be made to take quadratic
 # time.
-_COLOURED: Final = {"json": 1 << 20, "xml": 16384, "html": 16384}
+_COLOURED: Final = {"json": 1 << 20, "xml": 8192, "html": 8192}
 
 
 # -- the summary
@@ -502,8 +503,10 @@ def _show_circumstances(interaction: Interaction, began: datetime | None, page: 
 
 
 def _show_headers(headers: Headers, page: Page) -> None:
-    for name, value in headers:
+    for name, value in headers[:_HEADERS_SHOWN]:
         page.line(Text.assemble(shown(f"{name}:", "cyan"), " ", shown(value)))
+    if len(headers) > _HEADERS_SHOWN:
+        page.line(f"and {count_text(len(headers) - _HEADERS_SHOWN, 'more header')}; --json has them")
 
 
 def _show_body(body: Body | None, content: Content | None, part: str, number: int, facts: Facts, page: Page) -> None:

@@ -171,6 +171,21 @@ def test_an_output_that_is_full_is_told(tmp_path: Path, arguments: list[str]) ->
     assert done.stderr == b"ctools: No space left on device.\n"
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-"])
+def test_streams_that_are_closed_are_no_trouble(tmp_path: Path, closed: str) -> None:
+    path = Cassette().get().end().write(tmp_path / "c.jsonl")
+    command = f'"$1" -m cassette_tools inspect "$2" {closed}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", command, "sh", sys.executable, path],
+        capture_output=True,
+        env=environment(),
+        timeout=LIMIT,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (b"interactions  1 " in done.stdout) == (not closed.startswith(">&-"))
+
+
 @pytest.mark.parametrize(
     ("words", "at", "found"),
     [("ctools in", 1, "inspect"), ("ctools inspect --fol", 2, "--follow"), ("ctools --ver", 1, "--version")],
