@@ -61,7 +61,7 @@ TABLE: tuple[Seam, ...] = (
         "urllib3.poolmanager",
         "PoolManager",
         "connection_from_pool_key",
-        "recorder.taps.urllib3:tap_pool",
+        "recorder.taps.pools:tap_pool",
         required=False,
     ),
     Seam("httplib2", "Http", "_conn_request", "recorder.taps.httplib2:tap_conn_request", required=False),
@@ -153,7 +153,7 @@ def _uninstall() -> None:
             setattr(patch.owner, patch.name, patch.original)
         # Else somebody has patched over us and keeps our replacement inside: with no recording it only passes calls on.
     _done.clear()
-    for name in ("http_client", "tls", "urllib3"):
+    for name in ("http_client", "tls", "pools"):
         tap = sys.modules.get(f"recorder.taps.{name}")
         if tap is not None:
             tap.forget()
