@@ -112,6 +112,7 @@ class Process:
     rss_first: int | None = None
     rss_last: int | None = None
     rss_largest: int | None = None
+    ended: bool = False  # whether it wrote its end line
 
     def merge(self, other: Process) -> None:
         """Add the interactions of another process. What it was cannot be added."""
@@ -438,6 +439,10 @@ class Summary:
         row.python = _text(head.get("python"))
 
     def _end(self, head: Mapping[str, Any]) -> None:
+        self._count_batch()  # so that the process has its row
+        process = self.processes.rows.get(clipped(str(head.get("process")), _KEY))
+        if process is not None:
+            process.ended = True
         if not self.runs:
             self._missing_header()
         run = next((run for run in reversed(self.runs) if run.run == head.get("run")), self.runs[-1])

@@ -110,6 +110,7 @@ def summary_object(summary: Summary, facts: Facts) -> dict[str, Any]:
                 "pid": row.pid,
                 "program": row.program,
                 "python": row.python,
+                "ended": row.ended,
                 "interactions": row.count,
                 "rss_first": row.rss_first,
                 "rss_last": row.rss_last,

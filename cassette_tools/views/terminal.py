@@ -306,14 +306,15 @@ def _show_processes(summary: Summary, page: Page, top: int) -> None:
         Column("memory", rank=3),
         Column("growth", rank=1),
         Column("largest", rank=2),
-        Column("python", right=False, rank=4),
+        Column("end line", right=False, rank=4),
+        Column("python", right=False, rank=5),
         Column("program", right=False, flexible=True),
     ]
     rows = [_process_row(key, row) for key, row in summary.processes.top(top)]
     rest = summary.processes.rest(top).count
     if rest:
         dash = Text("-", style="dim")
-        rows.append([dash, Text(f"{rest:,}"), dash, dash, dash, dash, Text("others", style="dim")])
+        rows.append([dash, Text(f"{rest:,}"), dash, dash, dash, dash, dash, Text("others", style="dim")])
     page.table(columns, rows)
 
 
@@ -328,6 +329,7 @@ def _process_row(key: str, row: Process) -> list[Text]:
         Text(size_text(row.rss_first)),
         Text(growth),
         Text(size_text(row.rss_largest)),
+        Text("yes", style="dim") if row.ended else Text("no", style="yellow"),
         shown(row.python or "-"),
         shown(row.program or f"process {key}"),
     ]

@@ -98,6 +98,12 @@ def test_losses_are_summed_over_processes_and_not_counted_again_for_the_command(
     assert (run.seen, run.lost, run.exit_code) == (6, {"unsupported": 3, "stopped": 1}, 3)
 
 
+def test_a_process_that_wrote_no_end_line_is_told_from_one_that_did() -> None:
+    cassette = Cassette().process().get().get(process="killed").get(process="forked").end(process="forked").end()
+    processes = summary_of(cassette.end(process="wrapper", exit_code=0)).processes.rows
+    assert {key: row.ended for key, row in processes.items()} == {"5f2c9a1b": True, "killed": False, "forked": True}
+
+
 def test_appended_runs_are_told_apart() -> None:
     first = Cassette(run="one").get().get()
     second = Cassette(run="two", process="00000002").get().end()
