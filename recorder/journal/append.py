@@ -130,6 +130,7 @@ class Journal:
         clock = clock or Clock(system)
         place, target = _where(path, mode, system)
         descriptor, fresh = _open_for_run(place, mode, system)
+        journal: Journal | None = None
         try:
             lead = b"" if fresh else _check_appendable(place, descriptor, system)
             journal = cls(
@@ -155,11 +156,13 @@ class Journal:
             }
             journal._begin(lead + orjson.dumps(header, option=orjson.OPT_APPEND_NEWLINE), fresh=fresh)
         except BaseException as error:
-            with suppress(OSError):  # the error at hand is what matters
-                system.close(descriptor)
-            if fresh:
-                with suppress(OSError):
+            with suppress(OSError):  # here and below: the error at hand is what matters
+                if fresh:
                     system.unlink(place)
+                elif journal is not None and journal._opening is not None:
+                    journal._take_back(descriptor, journal._opening)
+            with suppress(OSError):
+                system.close(descriptor)
             if isinstance(error, OSError):
                 raise _cannot_open(place, error) from error
             raise
@@ -285,10 +288,10 @@ class Journal:
             self._let_go()
 
     def _begin(self, header: bytes, *, fresh: bool) -> None:
-        if not self.append(header) and self.failure is not None:
-            raise self.failure
-        if not fresh:
+        if self.append(header) and not fresh:
             self._opening = header
+        if self.failure is not None:
+            raise self.failure
         if self._durability == "record":
             self._sync_folder()
 
@@ -360,9 +363,14 @@ class Journal:
             descriptor = self._system.open(self.path, _APPEND)
         except FileNotFoundError as error:
             raise OSError(errno.ESTALE, "the cassette was deleted or moved") from error
-        status = self._system.fstat(descriptor)
-        if (status.st_dev, status.st_ino) != self._identity:
-            self._system.close(descriptor)
+        ours = False
+        try:
+            status = self._system.fstat(descriptor)
+            ours = (status.st_dev, status.st_ino) == self._identity
+        finally:
+            if not ours:
+                self._system.close(descriptor)
+        if not ours:
             raise OSError(errno.ESTALE, "the cassette was replaced by another file")
         self._descriptor = descriptor
         return descriptor
@@ -401,6 +409,7 @@ class Journal:
         The number is given to the next file that the program opens, and a late record would land in that one. So wait
         for others that are in the middle of a write. One that takes longer (this may be a signal handler that has
         interrupted it) keeps the descriptor open for good: a descriptor less is better than a program's file damaged.
+        So does a file system that cannot tell whose the descriptor is.
         """
         for _ in range(_PATIENCE):
             if not self._writing:
