@@ -15,11 +15,16 @@ import sys
 def main(terminal: str, command: list[str]) -> None:
     tty = os.open(terminal, os.O_RDWR)  # the first terminal that a session's leader opens controls the session (Linux)
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-    actions = [(os.POSIX_SPAWN_DUP2, tty, number) for number in (0, 1, 2)]
-    job = os.posix_spawnp(
-        command[0], command, os.environ, file_actions=actions, setpgroup=0, setsigdef=(signal.SIGTTOU, signal.SIGINT)
-    )
-    os.tcsetpgrp(tty, job)
+    job = os.fork()
+    if job == 0:
+        # The job takes the terminal itself, as in any shell: before it could read from it in the background.
+        os.setpgid(0, 0)
+        os.tcsetpgrp(tty, os.getpgrp())
+        signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for number in (0, 1, 2):
+            os.dup2(tty, number)
+        os.execvp(command[0], command)
     while True:
         _, status = os.waitpid(job, os.WUNTRACED)
         os.tcsetpgrp(tty, os.getpgrp())
