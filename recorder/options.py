@@ -34,7 +34,7 @@ class Options:
     - `durability`: when written records are forced to the disk: about every 5 seconds, with each record, or never. A
       killed process loses nothing either way; this is about power cuts.
     - `on_error`: on the recorder's own trouble stop recording, or raise out of the client's call.
-    - `share_pools`: let all urllib3 PoolManagers share connection pools with exactly equal settings.
+    - `share_pools`: let urllib3's pools with exactly equal settings use each other's idle connections.
     - `diagnose`: a deep memory sample every so many interactions; None for none.
 
     Raises UsageError for a value that cannot work.
