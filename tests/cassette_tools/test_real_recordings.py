@@ -51,10 +51,9 @@ def test_every_body_comes_out_as_the_client_got_it(
     origin: Origin, session: requests.Session, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "c.jsonl"
-    bodies = []
     with recorder.record(path):
-        for target in ("json", "gzip", "deflate", "chunked", f"bytes/{LONG}", "bytes/0", "status/204", "status/404"):
-            bodies.append(session.get(f"{origin.url}/{target}").content)
+        targets = ("json", "gzip", "deflate", "chunked", f"bytes/{LONG}", "bytes/0", "status/204", "status/404")
+        bodies = [session.get(f"{origin.url}/{target}").content for target in targets]
         sent = json.dumps({"a": [1, 2.5], "b": "ü" * 2000}).encode()
         bodies.append(session.post(f"{origin.url}/echo", data=sent).content)
     for number, body in enumerate(bodies, start=1):
