@@ -86,7 +86,7 @@ def run(
         try:
             child.start(_environment_of_children(environment, journal, options, noted))
         except BaseException:
-            _take_back(journal, start)
+            journal.discard()
             raise
         disk = _Disk(journal, tell)
         ended = child.wait(disk.force, SYNC_INTERVAL)
@@ -116,15 +116,6 @@ def _begin(path: Path, mode: Mode, options: Options) -> tuple[Journal, int]:
     start = path.stat().st_size if mode == "append" and path.is_file() else 0
     journal = Journal.create(path, mode=mode, durability=options.durability, body_limit=options.body_limit)
     return journal, start
-
-
-def _take_back(journal: Journal, start: int) -> None:
-    """Leave no trace of a run that did not begin."""
-    if start == 0:
-        journal.discard()
-        return
-    journal.close()
-    os.truncate(journal.path, start)
 
 
 def _environment_of_children(
