@@ -57,6 +57,7 @@ class _State:
     """What is known of one connection object. `exchange` is the request under way until its response's head is read."""
 
     __slots__ = (
+        "asking",
         "busy",
         "call",
         "connect_began_ns",
@@ -70,6 +71,7 @@ class _State:
 
     def __init__(self) -> None:
         self.exchange: Exchange | None = None
+        self.asking = False
         self.busy = False
         self.connecting = False
         self.number = 0
@@ -128,16 +130,23 @@ def tap_putrequest(original: Any) -> Any:
     """A request begins: http.client takes its method and target."""
 
     def putrequest(self: Any, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:
-        result = original(self, method, url, *args, **kwargs)
         recordings = seams.active()
-        if recordings:
-            try:
-                _begin(self, str(method), str(url or "/"))
-            except CassetteWriteError:
-                raise
-            except Exception as error:  # noqa: BLE001 -- a bug of ours must not reach the client
-                for recording in recordings:
-                    recording.fail_to_begin(error)
+        state = _CONNECTIONS.get(self) if recordings else None
+        if state is None or state.asking:
+            return original(self, method, url, *args, **kwargs)
+        # Someone who patched over an earlier recording may have kept its tap: then there are two, and one is enough.
+        state.asking = True
+        try:
+            result = original(self, method, url, *args, **kwargs)
+        finally:
+            state.asking = False
+        try:
+            _begin(self, state, str(method), str(url or "/"))
+        except CassetteWriteError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- a bug of ours must not reach the client
+            for recording in recordings:
+                recording.fail_to_begin(error)
         return result
 
     return putrequest
@@ -169,7 +178,7 @@ def tap_getresponse(original: Any) -> Any:
     def getresponse(self: Any, *args: Any, **kwargs: Any) -> Any:
         state = _CONNECTIONS.find(self)
         exchange = None if state is None else state.exchange
-        if state is None or exchange is None:
+        if state is None or exchange is None or state.busy:
             return original(self, *args, **kwargs)
         _describe_connection(self, state, exchange)
         token = _READING.set(exchange)
@@ -273,8 +282,7 @@ def tap_close(original: Any) -> Any:
 # The request.
 
 
-def _begin(connection: Any, method: str, target: str) -> None:
-    state = _CONNECTIONS.get(connection)
+def _begin(connection: Any, state: _State, method: str, target: str) -> None:
     _abandon(state)
     now = SYSTEM.monotonic_ns()
     call = CALL.get()

@@ -45,10 +45,10 @@ TABLE: tuple[Seam, ...] = (
     Seam("http.client", "HTTPConnection", "getresponse", "recorder.taps.http_client:tap_getresponse"),
     Seam("http.client", "HTTPConnection", "connect", "recorder.taps.http_client:tap_connect"),
     Seam("http.client", "HTTPConnection", "close", "recorder.taps.http_client:tap_close"),
-    Seam("http.client", "HTTPSConnection", "connect", "recorder.taps.http_client:tap_connect"),
+    Seam("http.client", "HTTPSConnection", "connect", "recorder.taps.http_client:tap_connect", required=False),
     Seam("http.client", "HTTPResponse", "begin", "recorder.taps.http_client:tap_begin"),
-    Seam("urllib3.connection", "HTTPConnection", "connect", "recorder.taps.http_client:tap_connect"),
-    Seam("urllib3.connection", "HTTPSConnection", "connect", "recorder.taps.http_client:tap_connect"),
+    Seam("urllib3.connection", "HTTPConnection", "connect", "recorder.taps.http_client:tap_connect", required=False),
+    Seam("urllib3.connection", "HTTPSConnection", "connect", "recorder.taps.http_client:tap_connect", required=False),
     Seam(
         "urllib3.connection",
         "",
@@ -77,6 +77,7 @@ class _Patch(NamedTuple):
     replacement: Any
 
 
+_MARK = "_recorder_original"
 _LOCK = ForkLock()
 _recordings: tuple[Recording, ...] = ()
 _patches: list[_Patch] = []
@@ -124,6 +125,8 @@ def detach(recording: Recording) -> None:
         _listen(tuple(each for each in _recordings if each is not recording))
         if not _recordings:
             _uninstall()
+        elif not _sharing:
+            _forget("pools")
 
 
 def _listen(recordings: tuple[Recording, ...]) -> None:
@@ -153,7 +156,11 @@ def _uninstall() -> None:
             setattr(patch.owner, patch.name, patch.original)
         # Else somebody has patched over us and keeps our replacement inside: with no recording it only passes calls on.
     _done.clear()
-    for name in ("http_client", "tls", "pools"):
+    _forget("http_client", "tls", "pools")
+
+
+def _forget(*taps: str) -> None:
+    for name in taps:
         tap = sys.modules.get(f"recorder.taps.{name}")
         if tap is not None:
             tap.forget()
@@ -170,8 +177,7 @@ def _patch_module(name: str) -> None:
 
 
 def _patch(module: ModuleType, seam: Seam) -> None:
-    owner: Any = getattr(module, seam.owner, None) if seam.owner else module
-    original = None if owner is None else _own(owner, seam.name)
+    owner, original = _find(module, seam)
     if original is None:
         if seam.required:
             raise AttributeError(f"{seam.module}.{seam.owner}.{seam.name}")
@@ -179,8 +185,23 @@ def _patch(module: ModuleType, seam: Seam) -> None:
     home, _, function = seam.tap.partition(":")
     make: Callable[[Any], Any] = getattr(import_module(home), function)
     replacement = functools.wraps(original)(make(original))
+    setattr(replacement, _MARK, original)
     setattr(owner, seam.name, replacement)
     _patches.append(_Patch(owner, seam.name, original, replacement))
+
+
+def _find(module: ModuleType, seam: Seam) -> tuple[Any, Any]:
+    """Find what is to be patched, and where: also behind a class that has been put in the place of the library's own.
+
+    urllib3's HTTP/2 support does that. What a program left of a replacement of ours, by undoing a patch of its own
+    after the recording, is not patched again but seen through.
+    """
+    owner = getattr(module, seam.owner, None) if seam.owner else module
+    for home in getattr(owner, "__mro__", (owner,)):
+        original = vars(home).get(seam.name) if home is not None else None
+        if original is not None and (home is module or home.__module__ == seam.module):
+            return home, getattr(original, _MARK, original)
+    return owner, None
 
 
 def _own(owner: Any, name: str) -> Any:
