@@ -62,6 +62,7 @@ class Recording:
         self._joined = joined
         self._introduced = False
         self._told = False
+        self._worker_end: Any = None
         self._resident = ResidentSize()
         # Two threads can never draw the same number; plain `+=` is enough for what is only counted, since CPython does
         # not change threads between reading and writing an attribute.
@@ -92,6 +93,8 @@ class Recording:
         self._check_process()
         self.stopped = True
         atexit.unregister(self._stop_at_exit)
+        if self._worker_end is not None:
+            self._worker_end.cancel()
         from recorder.taps import seams  # noqa: PLC0415 -- see start
 
         seams.detach(self)
@@ -280,6 +283,13 @@ class Recording:
         self._introduced = False
         self._joined = True
         self._journal.after_fork()
+        self._stop_with_worker()
+
+    def _stop_with_worker(self) -> None:
+        """See to it that a worker of multiprocessing writes its end line, though it leaves without `atexit`."""
+        processes, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
+        if processes is not None and util is not None and processes.parent_process() is not None:
+            self._worker_end = util.Finalize(None, self._stop_at_exit, exitpriority=0)
 
     def _stop_at_exit(self) -> None:
         try:
@@ -346,6 +356,7 @@ def _begin(recording: Recording, journal: Journal) -> Recording:
         journal.discard() if not recording._joined else journal.close()  # noqa: SLF001 -- the same module
         raise
     atexit.register(recording._stop_at_exit)  # noqa: SLF001 -- the same module
+    recording._stop_with_worker()  # noqa: SLF001 -- the same module
     return recording
 
 
