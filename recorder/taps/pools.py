@@ -1,14 +1,15 @@
 """Pool sharing, where a recording was asked for it: urllib3's managers use each other's idle connections.
 
 Law: every manager keeps pools of its own, with its own settings. What is shared is idle connections, between pools
-whose full pool keys are equal (all TLS settings, proxy, limits and classes in it); and one is handed out only if a
-new connection of the asking pool would be made exactly so now: with the same TLS context, hence the same files as they
-are at this moment, and the same checks. What urllib3's clients do to a pool behind its key's back (requests sets the
-CA file and the certificate on it) thus counts. Never shared: pools that make callers wait for a connection, since two
-sessions that each hold one would wait for each other for ever; contexts, classes and queues that a program brought
-itself; connections of another process.
+whose full pool keys are equal (all TLS settings, proxy, limits and classes in it; but for what a pool does with a
+request, which is no matter of a connection: timeout, retries, headers). And one is handed out only if a new connection
+of the asking pool would be made exactly so now: with the same TLS context, hence the same files as they are at this
+moment, and the same checks. What urllib3's clients do to a pool behind its key's back (requests sets the CA file and
+the certificate on it) thus counts. Never shared: pools that make callers wait for a connection, since two sessions
+that each hold one would wait for each other for ever; contexts, classes and queues that a program brought itself;
+connections of another process.
 
-Memory: at most 64 pool keys, and of each as many idle connections as its pools may keep.
+Memory: at most 64 pool keys, and of each as many idle connections as one of its pools may keep.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import OrderedDict
+from contextlib import suppress
 from queue import Empty, Full, LifoQueue
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakSet, ref
@@ -41,7 +43,8 @@ def tap_pool(original: Any) -> Any:
         if is_new and _is_urllib3s(pool) and _is_shareable(pool, pool_key):
             with _IDLE.lock:
                 if type(pool.pool) is LifoQueue:  # else another thread was here first
-                    pool.pool = _SharedQueue(pool, (type(self), type(pool), pool_key))
+                    key = pool_key._replace(key_timeout=None, key_retries=None, key_headers=None)
+                    pool.pool = _SharedQueue(pool, (type(pool), key))
         return pool
 
     return connection_from_pool_key
@@ -73,7 +76,10 @@ class _SharedQueue(LifoQueue[Any]):
     def __init__(self, pool: Any, key: Any) -> None:
         super().__init__(pool.pool.maxsize)
         self.key = key
+        # What marks its free places goes: a pool that makes nobody wait has no use for them, and the connections that
+        # it has out when sharing ends shall find room.
         self.own = pool.pool
+        _empty(self.own)
         self.made_with = _fixed_settings(pool)
         self._pool = ref(pool)
         _IDLE.queues.add(self)
@@ -130,7 +136,6 @@ class _Connections:
             idle = self._idle.get(key)
             if not idle:
                 return None
-            self._idle.move_to_end(key)
             context = _context_for(pool) if pool.scheme == "https" else None
             for number in reversed(range(len(idle))):
                 if _fits(idle[number].connection, pool, context):
@@ -176,13 +181,16 @@ def _give_back(idle: _Idle) -> bool:
     queue = None if pool is None else pool.pool
     if queue is None:
         return False
-    try:
-        if queue.get(block=False) is not None:  # an unused place in it, else what was there before us
-            return False
+    with suppress(Full):
         queue.put(idle.connection, block=False)
-    except (Empty, Full):
-        return False
-    return True
+        return True
+    return False
+
+
+def _empty(queue: Any) -> None:
+    with suppress(Empty):
+        while True:
+            queue.get_nowait()
 
 
 def _close(kept: Any) -> None:
