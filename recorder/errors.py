@@ -14,6 +14,7 @@ __all__ = [
     "CassetteNotFoundError",
     "CassetteReadError",
     "CassetteWriteError",
+    "ClientNotSupportedError",
     "NotACassetteError",
     "OutputError",
     "RecorderError",
@@ -85,7 +86,7 @@ class CassetteDamagedError(BadCassetteError):
     slug = "cassette-damaged"
 
 
-# Whoever runs the machine must act: disk, permissions, limits.
+# Whoever runs the machine must act: disk, permissions, limits, versions.
 
 
 class CassetteReadError(RecorderError):
@@ -104,3 +105,9 @@ class OutputError(RecorderError):
     """A result of the tools could not be written to a file: disk full, no permission, an I/O error."""
 
     slug = "output"
+
+
+class ClientNotSupportedError(RecorderError):
+    """This release of Python, or of a client library, lacks a method that recording needs."""
+
+    slug = "client-not-supported"

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypedDict, get_args
 
 import orjson
 
 from recorder.errors import UsageError
 
-__all__ = ["BODY_LIMIT", "Durability", "Mode", "OnError", "Options"]
+__all__ = ["BODY_LIMIT", "Choices", "Durability", "Mode", "OnError", "Options"]
 
 Durability = Literal["interval", "record", "none"]
 Mode = Literal["new", "append", "overwrite"]
@@ -23,6 +23,16 @@ BODY_LIMIT = 1024 * 1024
 SMALLEST_BODY_LIMIT = 1024
 LARGEST_BODY_LIMIT = 4 * 1024 * 1024
 """Bytes. JSON may make six of one, a line may hold two bodies, and a reader takes lines of up to 64 MiB."""
+
+
+class Choices(TypedDict, total=False):
+    """The keyword arguments that choose `Options`, for the signatures that pass them on."""
+
+    body_limit: int
+    durability: Durability
+    on_error: OnError
+    share_pools: bool
+    diagnose: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ import itertools
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
 import orjson
 
 from recorder.errors import CassetteWriteError, RecorderError, RecordingStateError
 from recorder.journal.append import Journal
-from recorder.options import BODY_LIMIT, Options
+from recorder.options import Options
 from recorder.system import SYSTEM, Clock, ResidentSize
 from recorder.taps.exchange import Entry, Exchange
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from recorder.options import Durability, Mode, OnError
+    from recorder.options import Choices, Mode
 
 __all__ = ["Recording", "join", "record", "start"]
 
@@ -299,28 +299,21 @@ class Recording:
             self._tell(str(error))
 
 
-def start(
-    path: str | os.PathLike[str],
-    *,
-    mode: Mode = "new",
-    body_limit: int = BODY_LIMIT,
-    durability: Durability = "interval",
-    on_error: OnError = "stop",
-    share_pools: bool = False,
-    diagnose: int | None = None,
-) -> Recording:
+def start(path: str | os.PathLike[str], *, mode: Mode = "new", **choices: Unpack[Choices]) -> Recording:
     """Begin to record every HTTP request of this process, and of its forks, into the cassette at `path`.
 
     `mode`: "new" refuses a file that exists, "append" adds to it, "overwrite" replaces it when the recording is
-    stopped. The other arguments are those of `Options`. Ends with `Recording.stop`, or at the process's exit. Raises
-    CassetteExistsError, CassetteWriteError, RecordingStateError, UsageError; nothing is recorded then.
+    stopped. The other arguments are those of `Options`: body_limit, durability, on_error, share_pools, diagnose. Ends
+    with `Recording.stop`, or at the process's exit. Raises CassetteExistsError, CassetteWriteError,
+    RecordingStateError, UsageError; nothing is recorded then.
 
     >>> recording = start("cassette.jsonl")  # doctest: +SKIP
     >>> recording.stop()  # doctest: +SKIP
     """
-    options = Options(
-        body_limit=body_limit, durability=durability, on_error=on_error, share_pools=share_pools, diagnose=diagnose
-    )
+    return _start(path, mode, Options(**choices))
+
+
+def _start(path: str | os.PathLike[str], mode: Mode, options: Options) -> Recording:
     from recorder.taps import seams  # noqa: PLC0415 -- a program that only imports the recorder loads no tap
 
     target = Path(path).absolute()
@@ -330,7 +323,9 @@ def start(
                 f"{target} is being recorded already; stop that recording first, or choose another path"
             )
     clock = Clock()
-    journal = Journal.create(target, mode=mode, durability=durability, body_limit=body_limit, clock=clock)
+    journal = Journal.create(
+        target, mode=mode, durability=options.durability, body_limit=options.body_limit, clock=clock
+    )
     recording = Recording(journal, target, options, clock, joined=False)
     return _begin(recording, journal)
 
@@ -369,27 +364,8 @@ class record:  # noqa: N801 -- used as a function: `with record(path):`, `@recor
     ...     requests.get("https://example.org/")
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        mode: Mode = "new",
-        body_limit: int = BODY_LIMIT,
-        durability: Durability = "interval",
-        on_error: OnError = "stop",
-        share_pools: bool = False,
-        diagnose: int | None = None,
-    ) -> None:
-        self._start = functools.partial(
-            start,
-            path,
-            mode=mode,
-            body_limit=body_limit,
-            durability=durability,
-            on_error=on_error,
-            share_pools=share_pools,
-            diagnose=diagnose,
-        )
+    def __init__(self, path: str | os.PathLike[str], *, mode: Mode = "new", **choices: Unpack[Choices]) -> None:
+        self._start = functools.partial(_start, path, mode, Options(**choices))
         self._recording: Recording | None = None
 
     def __enter__(self) -> Recording:

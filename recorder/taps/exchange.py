@@ -8,7 +8,7 @@ once for each recording.
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from recorder.capture import BodyCapture
 from recorder.coding import PIECE, split_codings
@@ -16,10 +16,12 @@ from recorder.framing import Chunked, Deframer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
-    from recorder.session import Recording
+    from recorder.options import Options
+    from recorder.system import Clock
 
-__all__ = ["Exchange", "Headers", "RequestHead", "ResponseHead", "describe_error"]
+__all__ = ["Exchange", "Headers", "RequestHead", "ResponseHead", "Sink", "describe_error"]
 
 Headers = list[tuple[str, str]]
 
@@ -27,6 +29,48 @@ _MOST_RECEIVED: Final = 65536
 """Bytes kept of what arrived in place of a response."""
 _HEAD_LIMIT: Final = 1024 * 1024
 """Bytes of a request head that are waited for; beyond that the request is stored without being told apart."""
+
+
+class Sink(Protocol):
+    """What takes exchanges and writes them: a recording, as the taps know it."""
+
+    path: Path
+    options: Options
+    clock: Clock
+    pid: int
+
+    @property
+    def process(self) -> str:
+        """The token of this process."""
+        ...
+
+    def begin(self, exchange: Exchange) -> Entry | None:
+        """Give a request its number; None when it is counted as lost."""
+        ...
+
+    def fail_to_begin(self, error: Exception) -> None:
+        """Count a request that a tap failed on before it had a number."""
+        ...
+
+    def write_piece(self, entry: Entry, line: dict[str, Any]) -> None:
+        """Write a body line."""
+        ...
+
+    def write_interaction(self, entry: Entry, exchange: Exchange, incomplete: str | None) -> None:
+        """Write the line of an interaction that has ended."""
+        ...
+
+    def lose(self, entry: Entry, error: BaseException) -> None:
+        """Count an interaction that a tap failed on."""
+        ...
+
+    def miss(self, module: str, error: Exception) -> None:
+        """Take note of a client library that could not be tapped."""
+        ...
+
+    def resident_bytes(self) -> int | None:
+        """Resident memory of this process now."""
+        ...
 
 
 class RequestHead:
@@ -67,7 +111,7 @@ class Entry:
 
     __slots__ = ("id", "pid", "recording", "request", "response", "seq")
 
-    def __init__(self, recording: Recording, seq: int, identity: str) -> None:
+    def __init__(self, recording: Sink, seq: int, identity: str) -> None:
         self.recording = recording
         self.pid = recording.pid
         self.seq = seq
@@ -114,9 +158,7 @@ class Exchange:
         "url_base",
     )
 
-    def __init__(
-        self, recordings: Iterable[Recording], method: str, target: str, url_base: str, started_ns: int
-    ) -> None:
+    def __init__(self, recordings: Iterable[Sink], method: str, target: str, url_base: str, started_ns: int) -> None:
         self.method = method
         self.target = target
         self.url_base = url_base

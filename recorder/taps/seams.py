@@ -11,8 +11,10 @@ from __future__ import annotations
 import functools
 import sys
 from importlib import import_module
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from recorder.errors import ClientNotSupportedError
 from recorder.system import ForkLock
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-    from recorder.session import Recording
+    from recorder.taps.exchange import Sink
 
 __all__ = ["TABLE", "Seam", "active", "attach", "detach", "installed", "recordings", "share_pools"]
 
@@ -79,13 +81,13 @@ class _Patch(NamedTuple):
 
 _MARK = "_recorder_original"
 _LOCK = ForkLock()
-_recordings: tuple[Recording, ...] = ()
+_recordings: tuple[Sink, ...] = ()
 _patches: list[_Patch] = []
-_done: set[str] = set()
+_loading: set[str] = set()
 _sharing = False
 
 
-def active() -> tuple[Recording, ...]:
+def active() -> tuple[Sink, ...]:
     """Give the recordings that take what begins now.
 
     Every active one: a recording inside another hides nothing from it.
@@ -106,7 +108,7 @@ def installed() -> list[str]:
     return [f"{getattr(patch.owner, '__module__', None) or patch.owner.__name__}.{patch.name}" for patch in _patches]
 
 
-def attach(recording: Recording) -> None:
+def attach(recording: Sink) -> None:
     """Let a recording take what begins from now on.
 
     The first one installs the taps; when that fails, it leaves nothing behind.
@@ -117,7 +119,7 @@ def attach(recording: Recording) -> None:
         _listen((*_recordings, recording))
 
 
-def detach(recording: Recording) -> None:
+def detach(recording: Sink) -> None:
     """Take a recording out. After the last one every patched method is the original again."""
     with _LOCK:
         if recording not in _recordings:
@@ -129,7 +131,7 @@ def detach(recording: Recording) -> None:
             _forget("pools")
 
 
-def _listen(recordings: tuple[Recording, ...]) -> None:
+def _listen(recordings: tuple[Sink, ...]) -> None:
     global _recordings, _sharing  # noqa: PLW0603 -- what is patched is global, and so is who listens
     _recordings = recordings
     _sharing = any(each.options.share_pools for each in recordings)
@@ -139,9 +141,9 @@ def _install() -> None:
     sys.meta_path.insert(0, _WATCH)
     try:
         for module in dict.fromkeys(seam.module for seam in TABLE):
-            loaded = sys.modules.get(module)
-            if loaded is not None and not _is_loading(loaded):
-                _patch_module(module)
+            if module in sys.modules:
+                _loading.add(module)
+        _patch_loaded()
     except BaseException:
         _uninstall()
         raise
@@ -155,7 +157,7 @@ def _uninstall() -> None:
         if _own(patch.owner, patch.name) is patch.replacement:
             setattr(patch.owner, patch.name, patch.original)
         # Else somebody has patched over us and keeps our replacement inside: with no recording it only passes calls on.
-    _done.clear()
+    _loading.clear()
     _forget("http_client", "tls", "pools")
 
 
@@ -166,42 +168,67 @@ def _forget(*taps: str) -> None:
             tap.forget()
 
 
-def _patch_module(name: str) -> None:
-    if name in _done:
-        return
-    _done.add(name)
-    module = sys.modules[name]
+def _patch_loaded() -> None:
+    """Patch the modules that were there when the recording began, but for those that another thread is still loading.
+
+    Those follow when that thread loads the next module: the watch sees it.
+    """
+    for name in list(_loading):
+        module = sys.modules.get(name)
+        if module is None or not _is_loading(module):
+            _loading.discard(name)
+            if module is not None:
+                _patch_module(module, name)
+
+
+def _patch_module(module: ModuleType, name: str) -> None:
     for seam in TABLE:
         if seam.module == name:
             _patch(module, seam)
 
 
 def _patch(module: ModuleType, seam: Seam) -> None:
-    owner, original = _find(module, seam)
-    if original is None:
+    owner, found = _find(module, seam)
+    if found is None:
         if seam.required:
-            raise AttributeError(f"{seam.module}.{seam.owner}.{seam.name}")
+            place = ".".join(filter(None, (seam.module, seam.owner, seam.name)))
+            raise ClientNotSupportedError(
+                f"{place} is missing: this release of Python or of the library cannot be recorded; "
+                "use Python 3.11 or newer, and another release of the library"
+            )
         return
+    if any(patch.replacement is found for patch in _patches):
+        return  # a module that is loaded again may keep what we have patched
+    original = _see_through(found)
     home, _, function = seam.tap.partition(":")
     make: Callable[[Any], Any] = getattr(import_module(home), function)
     replacement = functools.wraps(original)(make(original))
     setattr(replacement, _MARK, original)
-    setattr(owner, seam.name, replacement)
     _patches.append(_Patch(owner, seam.name, original, replacement))
+    setattr(owner, seam.name, replacement)
 
 
 def _find(module: ModuleType, seam: Seam) -> tuple[Any, Any]:
     """Find what is to be patched, and where: also behind a class that has been put in the place of the library's own.
 
-    urllib3's HTTP/2 support does that. What a program left of a replacement of ours, by undoing a patch of its own
-    after the recording, is not patched again but seen through.
+    urllib3's HTTP/2 support does that.
     """
     owner = getattr(module, seam.owner, None) if seam.owner else module
     for home in getattr(owner, "__mro__", (owner,)):
-        original = vars(home).get(seam.name) if home is not None else None
-        if original is not None and (home is module or home.__module__ == seam.module):
-            return home, getattr(original, _MARK, original)
+        found = vars(home).get(seam.name) if home is not None else None
+        if found is not None and (home is module or home.__module__ == seam.module):
+            return home, found
     return owner, None
+
+
+def _see_through(found: Any) -> Any:
+    """Give the original behind a replacement that an earlier recording had to leave.
+
+    A program leaves one when it undoes a patch of its own only after the recording. A function of the program's that
+    wraps ours, and so has our mark, too, is not ours.
+    """
+    original = getattr(found, _MARK, None)
+    return original if original is not None and getattr(found, "__wrapped__", None) is original else found
 
 
 def _own(owner: Any, name: str) -> Any:
@@ -219,19 +246,41 @@ class _ImportWatch:
     Finds modules by asking the other finders; changes nothing about what they find.
     """
 
+    def __init__(self) -> None:
+        self._asked: set[tuple[int, str]] = set()
+
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """Find a module that has seams, and have its loader tell when it is loaded. None for all others."""
-        if name not in _WATCHED or name in _done:
-            return None
-        for finder in sys.meta_path:
-            if finder is self or not hasattr(finder, "find_spec"):
-                continue
+        if _loading:
+            _tell_trouble(name, _patch_loaded)
+        asked = (get_ident(), name)
+        if name not in _WATCHED or asked in self._asked:
+            return None  # also when another finder asks all finders in turn, us among them
+        self._asked.add(asked)
+        try:
+            spec = _ask_others(name, path, target)
+        finally:
+            self._asked.discard(asked)
+        if spec is not None and spec.loader is not None and hasattr(spec.loader, "exec_module"):
+            spec.loader = _TellingLoader(spec.loader)  # type: ignore[assignment] # stands in for one until exec_module
+        return spec
+
+
+def _ask_others(name: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
+    for finder in list(sys.meta_path):
+        if finder is not _WATCH and hasattr(finder, "find_spec"):
             spec = finder.find_spec(name, path, target)
             if spec is not None:
-                if spec.loader is not None and hasattr(spec.loader, "exec_module"):
-                    spec.loader = _TellingLoader(spec.loader)  # type: ignore[assignment] # stands in for one until exec_module
                 return spec
-        return None
+    return None
+
+
+def _tell_trouble(module: str, patch: Callable[[], None]) -> None:
+    try:
+        patch()
+    except Exception as error:  # noqa: BLE001 -- the program's import must not fail for our sake
+        for recording in _recordings:
+            recording.miss(module, error)
 
 
 class _TellingLoader:
@@ -261,12 +310,9 @@ class _TellingLoader:
             module.__spec__.loader = self._loader
         module.__loader__ = self._loader
         self._loader.exec_module(module)
-        if _recordings:
-            try:
-                _patch_module(module.__name__)
-            except Exception as error:  # noqa: BLE001 -- the program's import must not fail for our sake
-                for recording in _recordings:
-                    recording.miss(module.__name__, error)
+        with _LOCK:
+            if _recordings:
+                _tell_trouble(module.__name__, lambda: _patch_module(module, module.__name__))
 
 
 _WATCH: Any = _ImportWatch()
