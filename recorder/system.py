@@ -127,20 +127,21 @@ class ForkLock:
     For what happens seldom, such as installing taps. Nothing on the way of a request takes a lock.
     """
 
-    __slots__ = ("_lock", "_pid")
+    __slots__ = ("_current", "_made")
 
     def __init__(self) -> None:
-        self._lock = RLock()
-        self._pid = SYSTEM.getpid()
+        self._current = (SYSTEM.getpid(), RLock())
+        self._made = {self._current[0]: self._current}
 
     def __enter__(self) -> None:
         pid = SYSTEM.getpid()
-        if pid != self._pid:  # a new child has one thread, so nobody else is here
-            self._lock, self._pid = RLock(), pid
-        self._lock.acquire()
+        if pid != self._current[0]:
+            # Of several threads that a child has begun meanwhile, all get the same new lock: setdefault is atomic.
+            self._current = self._made.setdefault(pid, (pid, RLock()))
+        self._current[1].acquire()
 
     def __exit__(self, *_: object) -> None:
-        self._lock.release()
+        self._current[1].release()
 
 
 class ResidentSize:

@@ -6,7 +6,10 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +19,7 @@ import freezegun
 import pytest
 import time_machine
 
-from recorder.system import SYSTEM, Clock, ResidentSize, System
+from recorder.system import SYSTEM, Clock, ForkLock, ResidentSize, System
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -226,3 +229,83 @@ def in_a_process(program: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+class TestForkLock:
+    def test_it_lets_one_thread_in_at_a_time_and_that_one_again(self) -> None:
+        lock = ForkLock()
+        inside: list[int] = []
+
+        def work(number: int) -> None:
+            with lock, lock:
+                inside.append(number)
+                SYSTEM.sleep(0.0005)
+                assert inside.pop() == number
+                assert not inside
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(work, range(100)))
+
+    def test_a_child_finds_it_free_though_another_thread_held_it(self) -> None:
+        report = in_a_process("""
+            import threading
+            from recorder.system import ForkLock
+            lock, held, done = ForkLock(), threading.Event(), threading.Event()
+
+            def hold():
+                with lock:
+                    held.set()
+                    done.wait(30)
+
+            threading.Thread(target=hold).start()
+            held.wait(30)
+            if os.fork() == 0:
+                with lock:
+                    os._exit(7)
+            code = os.wait()[1]
+            done.set()
+            print(os.waitstatus_to_exitcode(code))
+        """)
+        assert report == "7"
+
+    def test_a_child_forked_inside_leaves_it(self) -> None:
+        report = in_a_process("""
+            from recorder.system import ForkLock
+            lock = ForkLock()
+            with lock:
+                child = os.fork()
+            with lock:
+                if child == 0:
+                    os._exit(7)
+            print(os.waitstatus_to_exitcode(os.wait()[1]))
+        """)
+        assert report == "7"
+
+    def test_threads_that_are_first_in_a_child_together_still_go_one_by_one(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pid = 1
+        together = threading.Barrier(4)
+
+        class Forked(System):
+            @staticmethod
+            def getpid() -> int:
+                if pid > 1:
+                    with suppress(threading.BrokenBarrierError):
+                        together.wait(0.05)
+                return pid
+
+        monkeypatch.setattr("recorder.system.SYSTEM", Forked())
+        lock = ForkLock()
+        inside: list[int] = []
+
+        def work(number: int) -> None:
+            with lock:
+                inside.append(number)
+                SYSTEM.sleep(0.005)
+                assert inside == [number]
+                inside.clear()
+
+        pid = 2
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(work, range(4)))
