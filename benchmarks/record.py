@@ -156,6 +156,11 @@ class Row:
     peer_count: int | None = None
     """Where the whole would take a peer too long."""
 
+    @property
+    def about_memory(self) -> bool:
+        """An allocator matters here; elsewhere the peers are spared a second time."""
+        return any(figure.title in (PEAK.title, KEPT.title, GROWN.title) for figure in self.figures)
+
 
 def seconds(run: Run) -> str:
     """Show the loop's time."""
@@ -265,8 +270,9 @@ def measure(
 ) -> Result:
     """Run one row: in each round the bare program, this recorder, and in the first rounds the peers."""
     result = Result(row, allocator)
+    with_peers = allocator == "system" or row.about_memory
     for turn in range(options.rounds or row.rounds):
-        peers = [name for name in environments if name in PEERS] if turn < options.peer_rounds else []
+        peers = [name for name in environments if name in PEERS] if with_peers and turn < options.peer_rounds else []
         order = [BARE, OURS, *peers]
         runs = {
             name: run_once(row, name, environments[name], allocator, place, options.tree)
