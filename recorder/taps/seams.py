@@ -141,9 +141,11 @@ def _install() -> None:
     sys.meta_path.insert(0, _WATCH)
     try:
         for module in dict.fromkeys(seam.module for seam in TABLE):
-            if module in sys.modules:
+            loaded = sys.modules.get(module)
+            if loaded is not None and _is_loading(loaded):
                 _loading.add(module)
-        _patch_loaded()
+            elif loaded is not None:
+                _patch_module(loaded, module)
     except BaseException:
         _uninstall()
         raise
@@ -168,17 +170,18 @@ def _forget(*taps: str) -> None:
             tap.forget()
 
 
-def _patch_loaded() -> None:
-    """Patch the modules that were there when the recording began, but for those that another thread is still loading.
+def _patch_late() -> None:
+    """Patch the modules that another thread was loading when the recording began, and has loaded now.
 
-    Those follow when that thread loads the next module: the watch sees it.
+    Asked whenever a module is about to be loaded: the thread that loads a client library goes on to the next one.
     """
-    for name in list(_loading):
-        module = sys.modules.get(name)
-        if module is None or not _is_loading(module):
-            _loading.discard(name)
-            if module is not None:
-                _patch_module(module, name)
+    with _LOCK:
+        for name in list(_loading):
+            module = sys.modules.get(name)
+            if module is None or not _is_loading(module):
+                _loading.discard(name)
+                if module is not None:
+                    _tell_trouble(name, functools.partial(_patch_module, module, name))
 
 
 def _patch_module(module: ModuleType, name: str) -> None:
@@ -251,8 +254,8 @@ class _ImportWatch:
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """Find a module that has seams, and have its loader tell when it is loaded. None for all others."""
-        if _loading:
-            _tell_trouble(name, _patch_loaded)
+        if _loading and not name.startswith("recorder."):
+            _patch_late()
         asked = (get_ident(), name)
         if name not in _WATCHED or asked in self._asked:
             return None  # also when another finder asks all finders in turn, us among them
@@ -312,7 +315,7 @@ class _TellingLoader:
         self._loader.exec_module(module)
         with _LOCK:
             if _recordings:
-                _tell_trouble(module.__name__, lambda: _patch_module(module, module.__name__))
+                _tell_trouble(module.__name__, functools.partial(_patch_module, module, module.__name__))
 
 
 _WATCH: Any = _ImportWatch()
