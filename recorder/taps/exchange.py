@@ -69,7 +69,7 @@ class Sink(Protocol):
         ...
 
     def resident_bytes(self) -> int | None:
-        """Resident memory of this process now."""
+        """Resident memory of this process, at most a few milliseconds old."""
         ...
 
 
@@ -85,7 +85,7 @@ class RequestHead:
         self.target = " ".join(parts[1:-1]) if len(parts) > 2 else "".join(parts[1:])
         self.headers: Headers = []
         for line in lines[1:]:
-            if line[:1] in " \t" and self.headers:
+            if line.startswith((" ", "\t")) and self.headers:
                 name, value = self.headers[-1]
                 self.headers[-1] = (name, f"{value}\r\n{line}")
                 continue
@@ -338,6 +338,8 @@ class Exchange:
             recording.write_interaction(entry, self, incomplete)
         except Exception as error:  # noqa: BLE001 -- a bug of ours must not reach the client; `lose` tells it
             recording.lose(entry, error)
+        finally:
+            entry.request = entry.response = None  # else each request would leave a circle for the collector
 
     def lose(self, error: BaseException) -> None:
         """Give up: the recorder itself failed on this exchange. Counted and told by each recording."""

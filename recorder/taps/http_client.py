@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import sys
+from _thread import get_native_id
 from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,7 @@ class _State:
         "exchange",
         "number",
         "requests",
+        "url_base",
     )
 
     def __init__(self) -> None:
@@ -80,6 +82,7 @@ class _State:
     def forget_socket(self) -> None:
         self.requests = 0
         self.described: dict[str, Any] | None = None
+        self.url_base = ""
         self.connect_began_ns = 0
         self.connect_ended_ns = 0
         self.call: Call | None = None
@@ -295,9 +298,11 @@ def _begin(connection: Any, state: _State, method: str, target: str) -> None:
     elif connection.sock is not None and state.requests == 0:
         state.requests = 1  # made before the recording began: whatever it did then, it is not new
     state.call = None  # it knows the request's arguments, which are not ours to keep
-    exchange = Exchange(seams.active(), method, target, _url_base(connection), started)
+    if not state.url_base or connection.sock is None:
+        state.url_base = _url_base(connection)
+    exchange = Exchange(seams.active(), method, target, state.url_base, started)
     exchange.connect_ns = connect_ns
-    exchange.thread = _thread()
+    exchange.thread = get_native_id()
     exchange.client = call.client if call is not None else _client_of(connection)
     state.requests += 1
     state.exchange = exchange
@@ -414,7 +419,7 @@ def _fail_connect(connection: Any, state: _State, began: int, error: BaseExcepti
     if exchange is None and call is not None:
         method, target, headers, body = call.describe(connection)
         exchange = Exchange(seams.active(), method, target, _url_base(connection), call.started_ns)
-        exchange.thread = _thread()
+        exchange.thread = get_native_id()
         exchange.client = call.client
         head = RequestHead(b"")
         head.target = target
@@ -460,7 +465,9 @@ def _describe_connection(connection: Any, state: _State, exchange: Exchange) -> 
             state.described["tls"] = version() if version is not None else None
         except (OSError, ValueError, AttributeError):
             pass  # closed by the peer in this very moment, or no real socket: the two stay unknown
-    exchange.connection = {**state.described, "reused": True} if state.requests > 1 else state.described
+    if state.requests > 1 and not state.described["reused"]:
+        state.described = {**state.described, "reused": True}
+    exchange.connection = state.described
 
 
 def _number(state: _State) -> int:
@@ -536,12 +543,6 @@ def version_of(package: str) -> str:
         version = getattr(sys.modules.get(package), "__version__", None)
         known = _versions[package] = f"{package}/{version}" if isinstance(version, str) else package
     return known
-
-
-def _thread() -> int:
-    from threading import get_native_id  # noqa: PLC0415 -- mocked threading must not be bound at import
-
-    return get_native_id()
 
 
 def _text(value: Any) -> str:
