@@ -92,7 +92,8 @@ class Chunked:
         self.trailers: list[tuple[str, str]] = []
         self._left = 0
         self._line = b""
-        self._state = self._read_size
+        # The function, not the bound method: that would tie the deframer to itself, for the garbage collector to find.
+        self._state = Chunked._read_size
 
     def feed(self, data: bytes) -> list[bytes]:
         """See Deframer."""
@@ -106,7 +107,7 @@ class Chunked:
                 position += len(part)
                 out.append(part)
                 if not self._left:
-                    self._state = self._read_chunk_end
+                    self._state = Chunked._read_chunk_end
                 continue
             end = data.find(b"\n", position)
             if end < 0:
@@ -116,7 +117,7 @@ class Chunked:
             line = self._line + data[position:end]
             self._line = b""
             position = end + 1
-            self._state(line.rstrip(b"\r"))
+            self._state(self, line.rstrip(b"\r"))
         return out
 
     def _read_size(self, line: bytes) -> None:
@@ -131,11 +132,11 @@ class Chunked:
             self._left = 0
             self.broken = True
         elif self._left == 0:
-            self._state = self._read_trailer
+            self._state = Chunked._read_trailer
 
     def _read_chunk_end(self, line: bytes) -> None:
         self.broken = line != b""
-        self._state = self._read_size
+        self._state = Chunked._read_size
 
     def _read_trailer(self, line: bytes) -> None:
         if not line:
