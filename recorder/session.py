@@ -210,13 +210,13 @@ class Recording:
 
     # Its own trouble.
 
-    def miss(self, module: str, error: Exception) -> None:
-        """Take note that a client library, imported just now, could not be tapped: its requests pass unseen.
+    def miss(self, place: str, why: str) -> None:
+        """Take note that a client library, or one of its methods, could not be tapped: requests pass unseen.
 
         Told once.
         """
-        self.lost.setdefault(f"{module} could not be tapped", 0)
-        self._tell(f"{module} could not be tapped ({type(error).__name__}); its requests are not recorded")
+        self.lost.setdefault(f"{place} could not be tapped", 0)
+        self._tell(f"{place} could not be tapped ({why}); its requests are not recorded")
 
     def _count_own_bug(self, error: BaseException) -> None:
         self._count_loss(f"recorder error: {type(error).__name__}")

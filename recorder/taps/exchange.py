@@ -64,8 +64,8 @@ class Sink(Protocol):
         """Count an interaction that a tap failed on."""
         ...
 
-    def miss(self, module: str, error: Exception) -> None:
-        """Take note of a client library that could not be tapped."""
+    def miss(self, place: str, why: str) -> None:
+        """Take note of a client library, or one of its methods, that could not be tapped."""
         ...
 
     def resident_bytes(self) -> int | None:

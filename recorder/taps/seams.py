@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from contextlib import suppress
 from importlib import import_module
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -105,7 +106,13 @@ def share_pools() -> bool:
 
 def installed() -> list[str]:
     """Give the names of the seams that are patched now, for tests and diagnosis."""
-    return [f"{getattr(patch.owner, '__module__', None) or patch.owner.__name__}.{patch.name}" for patch in _patches]
+    return [_name(patch) for patch in _patches]
+
+
+def _name(patch: _Patch) -> str:
+    owner = patch.owner
+    place = f"{owner.__module__}.{owner.__qualname__}" if isinstance(owner, type) else owner.__name__
+    return f"{place}.{patch.name}"
 
 
 def attach(recording: Sink) -> None:
@@ -126,7 +133,8 @@ def detach(recording: Sink) -> None:
             return
         _listen(tuple(each for each in _recordings if each is not recording))
         if not _recordings:
-            _uninstall()
+            for place in _uninstall():
+                recording.miss(place, "the program put the original back")
         elif not _sharing:
             _forget("pools")
 
@@ -151,16 +159,28 @@ def _install() -> None:
         raise
 
 
-def _uninstall() -> None:
+def _uninstall() -> list[str]:
+    """Restore every method. Gives the names of those that are restored already, by whom so ever, with our taps gone."""
     if _WATCH in sys.meta_path:
         sys.meta_path.remove(_WATCH)
+    gone = []
     while _patches:
         patch = _patches.pop()
-        if _own(patch.owner, patch.name) is patch.replacement:
+        now = _own(patch.owner, patch.name)
+        if now is patch.replacement:
             setattr(patch.owner, patch.name, patch.original)
+        elif now is patch.original or _is_librarys(now, patch.owner):
+            gone.append(_name(patch))
         # Else somebody has patched over us and keeps our replacement inside: with no recording it only passes calls on.
     _loading.clear()
     _forget("http_client", "tls", "pools")
+    return gone
+
+
+def _is_librarys(function: Any, owner: Any) -> bool:
+    """Whether a function is the library's own, and so nobody's patch over ours."""
+    home = sys.modules.get(owner.__module__) if isinstance(owner, type) else owner
+    return home is not None and getattr(function, "__globals__", None) is vars(home)
 
 
 def _forget(*taps: str) -> None:
@@ -173,15 +193,18 @@ def _forget(*taps: str) -> None:
 def _patch_late() -> None:
     """Patch the modules that another thread was loading when the recording began, and has loaded now.
 
-    Asked whenever a module is about to be loaded: the thread that loads a client library goes on to the next one.
+    Asked whenever a module is about to be loaded: the thread that loads a client library goes on to the next one. Takes
+    no lock, since who loads a module holds one that an install may wait for; removing a name from the set is what only
+    one thread can do.
     """
-    with _LOCK:
-        for name in list(_loading):
-            module = sys.modules.get(name)
-            if module is None or not _is_loading(module):
-                _loading.discard(name)
-                if module is not None:
-                    _tell_trouble(name, functools.partial(_patch_module, module, name))
+    for name in list(_loading):
+        module = sys.modules.get(name)
+        if module is not None and _is_loading(module):
+            continue
+        with suppress(KeyError):
+            _loading.remove(name)
+            if module is not None:
+                _tell_trouble(name, functools.partial(_patch_module, module, name))
 
 
 def _patch_module(module: ModuleType, name: str) -> None:
@@ -200,8 +223,10 @@ def _patch(module: ModuleType, seam: Seam) -> None:
                 "use Python 3.11 or newer, and another release of the library"
             )
         return
-    if any(patch.replacement is found for patch in _patches):
-        return  # a module that is loaded again may keep what we have patched
+    for patch in [patch for patch in _patches if patch.owner is owner and patch.name == seam.name]:
+        if patch.replacement is found:
+            return  # a module that is loaded again may keep what we have patched
+        _patches.remove(patch)
     original = _see_through(found)
     home, _, function = seam.tap.partition(":")
     make: Callable[[Any], Any] = getattr(import_module(home), function)
@@ -270,8 +295,10 @@ class _ImportWatch:
 
 
 def _ask_others(name: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
-    for finder in list(sys.meta_path):
-        if finder is not _WATCH and hasattr(finder, "find_spec"):
+    """Ask the finders behind the watch: those in front of it have been asked, and found nothing."""
+    finders = list(sys.meta_path)
+    for finder in finders[finders.index(_WATCH) + 1 :] if _WATCH in finders else ():
+        if hasattr(finder, "find_spec"):
             spec = finder.find_spec(name, path, target)
             if spec is not None:
                 return spec
@@ -283,7 +310,7 @@ def _tell_trouble(module: str, patch: Callable[[], None]) -> None:
         patch()
     except Exception as error:  # noqa: BLE001 -- the program's import must not fail for our sake
         for recording in _recordings:
-            recording.miss(module, error)
+            recording.miss(module, type(error).__name__)
 
 
 class _TellingLoader:
@@ -300,18 +327,20 @@ class _TellingLoader:
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """Make the module as its own loader does."""
+        outer = spec.loader  # this one, or another's that has put itself around this one
         spec.loader = self._loader
         try:
             made: ModuleType | None = self._loader.create_module(spec)
         finally:
-            spec.loader = self  # type: ignore[assignment] # see find_spec
+            spec.loader = outer
         return made
 
     def exec_module(self, module: ModuleType) -> None:
         """Load the module as its own loader does, then patch it."""
-        if module.__spec__ is not None:
+        if module.__spec__ is not None and module.__spec__.loader is self:  # type: ignore[comparison-overlap] # see find_spec
             module.__spec__.loader = self._loader
-        module.__loader__ = self._loader
+        if module.__loader__ is self:
+            module.__loader__ = self._loader
         self._loader.exec_module(module)
         with _LOCK:
             if _recordings:
