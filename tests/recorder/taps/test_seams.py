@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
@@ -148,10 +149,26 @@ def test_nothing_is_patched_twice_by_recordings_inside_each_other(
     assert (outer.interactions, inner.interactions) == (2, 1)
 
 
+def test_patching_what_is_patched_does_nothing(untouched: Snapshot, origin: Origin, cassette: Path) -> None:
+    with recorder.record(cassette) as recording:
+        patched = snapshot()
+        for name in LIBRARIES:
+            seams._patch_module(sys.modules[name], name)
+        assert_identical(snapshot(), patched)
+        assert get(origin.url + "/json") == 200
+    assert recording.interactions == 1
+
+
 def test_threads_that_start_and_stop_at_once_neither_patch_twice_nor_leave_anything(
-    untouched: Snapshot, origin: Origin, tmp_path: Path
+    untouched: Snapshot, origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     barrier = threading.Barrier(8)
+
+    def load_slowly(name: str) -> Any:
+        time.sleep(0.001)
+        return import_module(name)
+
+    monkeypatch.setattr(seams, "import_module", load_slowly)
 
     def work(number: int) -> None:
         barrier.wait(10)
