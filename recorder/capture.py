@@ -4,8 +4,8 @@ Law: a body is held up to the limit and not beyond; from there on it goes out in
 changed and never dropped: what cannot be decoded is stored as it came, and says so.
 
 Memory of one capture, beside what its decoder holds (see `coding`): while a body comes, twice the limit or 3 MiB,
-whichever is more; 8 MiB more in the moment in which a coded body expands absurdly; at the end of a held body what it
-takes to make text of it, four bytes a character at worst.
+whichever is more; 8 MiB more in the moment in which a coded body expands absurdly; at the end of a held body seven
+times the limit at worst, because Python may take four bytes for each character of a text.
 
 A capture may be finished while another thread feeds it (a recording is stopped in the middle of a download), or by a
 signal handler that has interrupted the feeding. There is no lock: a fork would copy a taken one. `finish` waits a

@@ -344,7 +344,7 @@ class TestWhoFinishesMeanwhile:
             sink(number, content)
 
         body = BodyCapture(LIMIT, write, [])
-        feeder = threading.Thread(target=body.feed, args=(NOISE,))
+        feeder = threading.Thread(target=body.feed, args=(NOISE + NOISE,))
         feeder.start()
         assert stuck.wait(10)
         began = time.monotonic()
@@ -422,6 +422,25 @@ class TestMemory:
             tracemalloc.stop()
         assert peak < 3 << 20
 
+    @pytest.mark.parametrize("coding", [None, "gzip"])
+    def test_a_held_body_takes_no_more_than_its_bound_when_it_becomes_text(self, coding: str | None) -> None:
+        limit = 1 << 20
+        data = random.Random(8).randbytes(limit // 2).hex().encode()[: limit - 4] + "\U0001f600".encode()
+        wire = data if coding is None else ENCODE[coding](data)
+        parts = cut(wire, [8000] * 200)
+        body = BodyCapture(limit, lambda *_: None, [] if coding is None else [coding])
+        tracemalloc.start()
+        try:
+            while parts:
+                body.feed(bytes(bytearray(parts.pop(0))))
+            said, content = body.finish(None, None)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert content is not None
+        assert said["size"] == limit
+        assert 4 * limit < peak < 7 * limit
+
     @pytest.mark.parametrize("name", ["gzip", "raw deflate", "br", "zstd"])
     def test_a_bomb_takes_little_memory_and_time_and_stays_coded(self, name: str) -> None:
         coding = name.removeprefix("raw ")
@@ -442,13 +461,14 @@ class TestMemory:
                 global written
                 written += len(content.get("text", content.get("base64")))
 
-            for size in (1 << 30, 8192):
-                body = BodyCapture(1 << 20, write, ["{coding}"])
+            for size, limit in ((1 << 30, 1 << 20), (8192, 1 << 20), (700, 1024)):
+                body = BodyCapture(limit, write, ["{coding}"])
                 for start in range(0, len(coded), size):
                     body.feed(coded[start : start + size])
                 said, content = body.finish(None, "length")
                 assert "expands more than 100 times" in said["coding_error"], said
-                assert content is None or "coding" not in said
+                assert (content is None) is (len(coded) > limit), said
+                assert said.get("coding") == (None if content else "{coding}")
             assert time.process_time() - began < 20
             assert written < 300 << 20, written
             """,

@@ -134,6 +134,12 @@ def test_members_one_behind_the_other_are_one_body(
     assert decode([name], b"".join(map(encode, bodies)), cuts) == b"".join(bodies)
 
 
+def test_a_second_stream_of_deflate_is_no_part_of_the_body() -> None:
+    for encode in (zlib.compress, raw_deflate):
+        with pytest.raises(CodingError, match="bytes follow the end of the deflate stream"):
+            decode(["deflate"], encode(b"one") + encode(b"two"))
+
+
 @given(st.binary(max_size=500), st.lists(st.sampled_from(list(ENCODE)), min_size=1, max_size=5), st.integers(1, 50))
 def test_codings_on_top_of_each_other_are_all_taken_off(body: bytes, names: list[str], size: int) -> None:
     coded = body

@@ -190,7 +190,7 @@ class TestResidentSize:
             number = resident._descriptor
             name = tempfile.mkstemp()[1]
             with open(name, "wb") as file:
-                file.write(b"not seven numbers")
+                file.write(b"1 2 3 4 5 6")
             os.closerange(3, 256)
             own = [os.open(name, os.O_RDWR) for _ in range(number)]
             assert number in own
@@ -198,7 +198,7 @@ class TestResidentSize:
             assert resident._descriptor != number
             assert os.lseek(number, 0, os.SEEK_CUR) == 0
             resident.close()
-            assert os.read(number, 100) == b"not seven numbers"
+            assert os.read(number, 100) == b"1 2 3 4 5 6"
             os.closerange(3, 256)
             print(resident.read())
         """)
@@ -285,24 +285,27 @@ class TestForkLock:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         pid = 1
-        together = threading.Barrier(4)
+        delays = iter((0.0, 0.02, 0.04, 0.06))
 
         class Forked(System):
             @staticmethod
             def getpid() -> int:
-                if pid > 1:
-                    with suppress(threading.BrokenBarrierError):
-                        together.wait(0.05)
                 return pid
 
         monkeypatch.setattr("recorder.system.SYSTEM", Forked())
         lock = ForkLock()
         inside: list[int] = []
 
+        def slow_lock() -> object:
+            SYSTEM.sleep(next(delays))
+            return threading.RLock()
+
+        monkeypatch.setattr("recorder.system.RLock", slow_lock)
+
         def work(number: int) -> None:
             with lock:
                 inside.append(number)
-                SYSTEM.sleep(0.005)
+                SYSTEM.sleep(0.03)
                 assert inside == [number]
                 inside.clear()
 

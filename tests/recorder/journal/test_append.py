@@ -282,16 +282,24 @@ class TestWhateverFails:
     def test_threads_that_fail_at_once_set_one_failure(self, tmp_path: Path) -> None:
         system = FailingSystem()
         journal = Journal.create(tmp_path / "cassette.jsonl", durability="none", system=system)
-        system.faults = dict.fromkeys(range(len(system.calls), 10_000), "ENOSPC")
-        seen = set()
+        together = threading.Barrier(2)
+        seen = []
 
-        def append(number: int) -> None:
-            assert not journal.append(record(number))
-            seen.add(id(journal.failure))
+        def fail(*_: object) -> int:
+            together.wait(10)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(append, range(200)))
-        assert seen == {id(journal.failure)}
+        def append(number: int) -> bool:
+            whole = journal.append(record(number))
+            seen.append(journal.failure)
+            together.wait(10)
+            seen.append(journal.failure)
+            return whole
+
+        system.write = fail  # type: ignore[assignment] # over a static method
+        with ThreadPoolExecutor(2) as pool:
+            assert list(pool.map(append, range(2))) == [False, False]
+        assert set(seen) == {journal.failure}
         assert numbers(journal.path) == []
         journal.close()
 
@@ -603,7 +611,8 @@ class TestAppend:
             journal = Journal.create(path, mode="append")
             journal.append(record(number))
             journal.close()
-        assert path.read_bytes().startswith(OLD + tail)
+        whole = OLD + tail + b"\n" * (tail != b"")
+        assert path.read_bytes().startswith(whole + b'{"type":"header"'), "the new header has no line of its own"
         with Reader(path) as reader:
             read = [line.type for line in reader]
             assert len(reader.damage) == damages
