@@ -9,7 +9,6 @@ import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -285,7 +284,7 @@ class TestForkLock:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         pid = 1
-        delays = iter((0.0, 0.02, 0.04, 0.06))
+        delays = iter((0.03, 0.05, 0.07, 0.09))
 
         class Forked(System):
             @staticmethod

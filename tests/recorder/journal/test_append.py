@@ -296,7 +296,7 @@ class TestWhateverFails:
             seen.append(journal.failure)
             return whole
 
-        system.write = fail  # type: ignore[assignment] # over a static method
+        system.write = fail
         with ThreadPoolExecutor(2) as pool:
             assert list(pool.map(append, range(2))) == [False, False]
         assert set(seen) == {journal.failure}
