@@ -11,6 +11,7 @@ import io
 import sys
 from _thread import get_native_id
 from collections.abc import Iterable
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -246,11 +247,12 @@ def tap_connect(original: Any) -> Any:
             return original(self, *args, **kwargs)  # a subclass's connect that calls its parent's
         state.forget_socket()
         state.connecting = True
+        where = _url_base(self), _proxy_of(self)  # now: urllib3 forgets the tunnel when it fails
         began = SYSTEM.monotonic_ns()
         try:
             result = original(self, *args, **kwargs)
         except BaseException as error:
-            _fail_connect(self, state, began, error)
+            _fail_connect(self, state, where, began, error)
             raise
         finally:
             state.connecting = False
@@ -413,12 +415,15 @@ def _abandon(state: _State) -> None:
 # The connection.
 
 
-def _fail_connect(connection: Any, state: _State, began: int, error: BaseException) -> None:
+def _fail_connect(
+    connection: Any, state: _State, where: tuple[str, str | None], began: int, error: BaseException
+) -> None:
+    url_base, proxy = where
     exchange, state.exchange = state.exchange, None
     call = CALL.get()
     if exchange is None and call is not None:
         method, target, headers, body = call.describe(connection)
-        exchange = Exchange(seams.active(), method, target, _url_base(connection), call.started_ns)
+        exchange = Exchange(seams.active(), method, target, url_base, call.started_ns)
         exchange.thread = get_native_id()
         exchange.client = call.client
         head = RequestHead(b"")
@@ -434,7 +439,8 @@ def _fail_connect(connection: Any, state: _State, began: int, error: BaseExcepti
         return  # a bare connect(): no request was made
     exchange.sent = False
     exchange.connect_ns = SYSTEM.monotonic_ns() - began
-    exchange.connection = {"id": None, "reused": False, "peer": None, "tls": None, "proxy": _proxy_of(connection)}
+    proxy = proxy or _absolute_forms_proxy(connection, exchange)
+    exchange.connection = {"id": None, "reused": False, "peer": None, "tls": None, "proxy": proxy}
     exchange.fail("connect", error)
     exchange.finish("error")
 
@@ -456,15 +462,16 @@ def _describe_connection(connection: Any, state: _State, exchange: Exchange) -> 
             "reused": False,
             "peer": None,
             "tls": None,
-            "proxy": _proxy_of(connection),
+            "proxy": _proxy_of(connection) or _absolute_forms_proxy(connection, exchange),
         }
         sock = connection.sock
-        try:
-            state.described["peer"] = _peer(sock.getpeername())
+        # Closed by the peer in this very moment, or no real socket: what it cannot tell stays unknown.
+        with suppress(OSError, ValueError, AttributeError):
             version = getattr(sock, "version", None)
             state.described["tls"] = version() if version is not None else None
-        except (OSError, ValueError, AttributeError):
-            pass  # closed by the peer in this very moment, or no real socket: the two stay unknown
+        with suppress(OSError, ValueError, AttributeError):
+            inner = sock if hasattr(sock, "getpeername") else sock.socket  # urllib3's TLS inside a proxy's TLS
+            state.described["peer"] = _peer(inner.getpeername())
     if state.requests > 1 and not state.described["reused"]:
         state.described = {**state.described, "reused": True}
     exchange.connection = state.described
@@ -488,6 +495,15 @@ def _proxy_of(connection: Any) -> str | None:
     if host is None and getattr(connection, "_tunnel_host", None):
         host, port = connection.host, connection.port
     return None if host is None else f"{host}:{port}"
+
+
+def _absolute_forms_proxy(connection: Any, exchange: Exchange) -> str | None:
+    """Give the proxy of a request whose target is a whole URL (RFC 9112 section 3.2.2) of some other place."""
+    target = exchange.target
+    if not target[:8].lower().startswith(("http://", "https://")):
+        return None
+    base = _url_base(connection)
+    return None if target.startswith(f"{base}/") or target == base else f"{connection.host}:{connection.port}"
 
 
 def _url_base(connection: Any) -> str:
