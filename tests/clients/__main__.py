@@ -11,12 +11,13 @@ import argparse
 import hashlib
 import json
 import os
+import platform
 import subprocess
 import sys
 import tarfile
 import venv
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from tests.clients.compare import GOOD, Run, Verdict, judge, read_run, suspects,
 from tests.clients.suites import COMMON_REQUIREMENTS, SUITES, Suite
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 INSIDE = Path(__file__).resolve().parent / "inside"
@@ -47,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.suite and suite.name not in options.suite:
             continue
         try:
-            verdicts += _run_suite(suite, options.work.resolve(), options.mode, options.again)
+            place = _Place(suite, options.work.resolve(), options.extra, dict(options.option))
+            verdicts += _run_suite(place, options.mode, options.again)
         except TroubleError as error:
             _tell(f"{suite.name}: {error}")
             trouble = True
@@ -62,13 +64,33 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--mode", action="append", choices=["test", "session"], help="default: test, then session")
     parser.add_argument("--again", type=int, default=4, help="times that a test that differs is run again, each way")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "clients", help="default: %(default)s")
+    parser.add_argument(
+        "--with",
+        dest="extra",
+        action="append",
+        default=[],
+        metavar="REQUIREMENT",
+        help="install this besides, such as urllib3==1.26.20 for the suite of requests; may be given again",
+    )
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        type=_option,
+        metavar="NAME=JSON",
+        help="an argument for recorder.start, such as body_limit=1024; may be given again",
+    )
     options = parser.parse_args(arguments)
     options.mode = options.mode or ["test", "session"]
     return options
 
 
-def _run_suite(suite: Suite, work: Path, modes: Sequence[str], times: int) -> list[Verdict]:
-    place = _Place(suite, work)
+def _option(text: str) -> tuple[str, object]:
+    name, _, value = text.partition("=")
+    return name, json.loads(value)
+
+
+def _run_suite(place: _Place, modes: Sequence[str], times: int) -> list[Verdict]:
     bare = place.run("bare")
     verdicts = []
     for mode in modes:
@@ -76,15 +98,19 @@ def _run_suite(suite: Suite, work: Path, modes: Sequence[str], times: int) -> li
         differ = suspects(bare, recorded)
         again_bare = [place.run("bare", differ) for _ in range(times if differ else 0)]
         again_recorded = [place.run(mode, differ) for _ in range(times if differ else 0)]
-        verdicts.append(judge(suite.name, mode, bare, recorded, again_bare, again_recorded))
+        verdicts.append(judge(place.title, mode, bare, recorded, again_bare, again_recorded))
     return verdicts
 
 
 class _Place:
     """Where one suite lies, with an environment of its own."""
 
-    def __init__(self, suite: Suite, work: Path) -> None:
+    def __init__(self, suite: Suite, work: Path, extra: Sequence[str], options: Mapping[str, object]) -> None:
         self._suite = suite
+        self._version = platform.python_version() if suite.package is None else _version(suite.package)
+        self.title = " ".join([suite.name, self._version, *extra])
+        self._extra = extra
+        self._options = options
         self._work = work / suite.name
         self._work.mkdir(parents=True, exist_ok=True)
         self._python = self._environment()
@@ -101,6 +127,8 @@ class _Place:
         environment |= {"CLIENTS_MODE": mode, "CLIENTS_NOTES": str(notes), "PYTHONPATH": str(self._path)}
         if SCHEMA.exists():
             environment["CLIENTS_SCHEMA"] = str(SCHEMA)
+        if self._options:
+            environment["CLIENTS_OPTIONS"] = json.dumps(self._options)
         if only is not None:
             wanted = self._work / "only.json"
             wanted.write_text(json.dumps(only), encoding="utf-8")
@@ -124,9 +152,9 @@ class _Place:
     def _environment(self) -> Path:
         """Make the virtual environment, anew when what it must hold has changed."""
         suite = self._suite
-        wanted = [*COMMON_REQUIREMENTS, *suite.requirements]
+        wanted = [*COMMON_REQUIREMENTS, *suite.requirements, *self._extra]
         if suite.package is not None:
-            wanted.append(f"{suite.package}=={version(suite.package)}")
+            wanted.append(f"{suite.package}=={self._version}")
         place = self._work / f"environment-{sys.version_info[0]}.{sys.version_info[1]}"
         python = place / ("Scripts" if os.name == "nt" else "bin") / "python"
         mark = place / "holds.json"
@@ -147,7 +175,7 @@ class _Place:
         package = self._suite.package
         if package is None:
             return self._library_tests()
-        wanted = version(package)
+        wanted = self._version
         unpacked = self._work / f"{package}-{wanted}"
         if not unpacked.exists():
             _tell(f"{self._suite.name}: fetching the source distribution of {package} {wanted}")
@@ -178,6 +206,14 @@ class _Place:
             if not link.is_symlink():
                 link.symlink_to(target)
         return path
+
+
+def _version(package: str) -> str:
+    """Give the version that this environment has."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        raise TroubleError(f"{package} is not installed here; run this where the tests' requirements are") from None
 
 
 def _call(

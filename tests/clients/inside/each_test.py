@@ -5,17 +5,21 @@ it. It imports nothing but pytest, the standard library and `recorder`, for it r
 
 Told by the environment: `CLIENTS_MODE` is bare, test or session; `CLIENTS_NOTES` is the file to which notes are
 appended, one JSON object a line; `CLIENTS_ONLY`, when set, is a file with the ids of the only tests to run;
-`CLIENTS_SCHEMA`, when set, is the JSON Schema of the cassette.
+`CLIENTS_SCHEMA`, when set, is the JSON Schema of the cassette; `CLIENTS_OPTIONS`, when set, are arguments of
+`recorder.start`, as JSON.
 """
 
 from __future__ import annotations
 
+import functools
+import http.client
 import json
 import os
 import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +36,9 @@ if TYPE_CHECKING:
 MODE = os.environ.get("CLIENTS_MODE", "bare")
 NOTES = os.environ.get("CLIENTS_NOTES", os.devnull)
 ONLY = os.environ.get("CLIENTS_ONLY")
+OPTIONS: dict[str, Any] = json.loads(os.environ.get("CLIENTS_OPTIONS", "{}"))
 EXIT_SECONDS = 20
+HOMES = {"http", "httplib2", "ssl", "urllib3"}
 WATCHED = ("http.client", "urllib3.connection", "urllib3.connectionpool", "urllib3.poolmanager", "httplib2", "ssl")
 
 
@@ -43,6 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
     global SCHEMA  # noqa: PLW0603 - pytest makes the plugin out of the module
     SCHEMA = _schema()
     config.pluginmanager.register(_Notes(), "clients-notes")
+    if MODE != "bare":
+        WITNESS.install()
     if MODE != "session":
         config.pluginmanager.register(_Leftovers(), "clients-leftovers")
     if MODE == "session":
@@ -89,7 +97,9 @@ class _Notes:
 class _Leftovers:
     """Looks whether a test, from before its fixtures until after them, leaves the clients' classes as they were.
 
-    Bare too: what a test leaves by itself is not the recorder's.
+    Bare too: what a test leaves by itself is not the recorder's. A test that patches over a tap, and puts back what it
+    found only after the recording has stopped, puts back a tap: around the original, passing calls on. No patch in
+    place can help that, so the original inside is what is compared.
     """
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -102,6 +112,56 @@ class _Leftovers:
                 note({"left": changed, "by": item.nodeid})
 
 
+class _Witness:
+    """Counts the responses that http.client gives to whoever calls `getresponse`, by status, without the recorder.
+
+    It wraps what no tap touches: the functions that read the status line and the header fields.
+    """
+
+    def __init__(self) -> None:
+        self._seen: list[int] = []
+        self._status = threading.local()
+
+    def install(self) -> None:
+        response_class: Any = http.client.HTTPResponse  # what begins with an underscore has no declared type
+        read_status, parse_headers = response_class._read_status, http.client.parse_headers
+
+        @functools.wraps(read_status)
+        def _read_status(response: Any) -> Any:
+            line = read_status(response)
+            self._status.last = line[1]
+            return line
+
+        @functools.wraps(parse_headers)
+        def _parse_headers(*args: Any, **kwargs: Any) -> Any:
+            message = parse_headers(*args, **kwargs)
+            if _is_below_getresponse():
+                self._seen.append(self._status.last)
+            return message
+
+        response_class._read_status = _read_status
+        http.client.parse_headers = _parse_headers
+
+    def take(self) -> Counter[int]:
+        """Give the counts since the last call."""
+        seen, self._seen = self._seen, []
+        return Counter(seen)
+
+
+def _is_below_getresponse() -> bool:
+    frame = sys._getframe(2)
+    for _ in range(4):  # `begin`, perhaps the tap on it, then `getresponse`: a tunnel and a server have none
+        if frame.f_code.co_name == "getresponse" and frame.f_globals.get("__name__") == "http.client":
+            return True
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    return False
+
+
+WITNESS = _Witness()
+
+
 class _RecordingOfEachTest:
     """Records the call phase of each test into a cassette of its own, and looks at what is left of it."""
 
@@ -111,13 +171,15 @@ class _RecordingOfEachTest:
 
         with tempfile.TemporaryDirectory() as directory:
             cassette = Path(directory, "cassette.jsonl")
-            recording = recorder.start(cassette)
+            WITNESS.take()
+            recording = recorder.start(cassette, **OPTIONS)
             try:
                 return (yield)
             finally:
                 recording.stop()
-                # A test that was never reported (the process died) has no note, and shows as missing.
-                note({"recorded": item.nodeid, **_judge(recording, cassette)})
+                judged = _judge(recording, cassette)
+                judged["faults"] += [f"still tapped: {name}" for name, value in _watched().items() if _is_tap(value)]
+                note({"recorded": item.nodeid, **judged})
 
 
 class _OneRecording:
@@ -128,7 +190,7 @@ class _OneRecording:
 
         self._directory = tempfile.TemporaryDirectory()
         self._cassette = Path(self._directory.name, "cassette.jsonl")
-        self._recording = recorder.start(self._cassette)
+        self._recording = recorder.start(self._cassette, **OPTIONS)
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
@@ -144,15 +206,22 @@ def _judge(recording: Recording, cassette: Path) -> dict[str, Any]:
 
     faults = []
     lines = 0
+    witnessed, statuses = WITNESS.take(), Counter[int]()
     try:
         with Reader(cassette, mode="strict") as reader:
             for line in reader:
-                lines += line.type == "interaction"
+                if line.type == "interaction":
+                    lines += 1
+                    if line.head["response"] is not None:
+                        statuses[line.head["response"]["status"]] += 1
                 faults += _faults_of(line, reader)
     except RecorderError as error:
         faults.append(str(error))
     if recording.failure is not None:
         faults.append(str(recording.failure))
+    if witnessed != statuses:
+        missing, more = dict(sorted((witnessed - statuses).items())), dict(sorted((statuses - witnessed).items()))
+        faults.append(f"responses by status: missing in the cassette {missing}, only in the cassette {more}")
     if lines != recording.interactions:
         faults.append(f"{recording.interactions} interactions counted, {lines} in the cassette")
     if recording.seen != recording.interactions + sum(recording.lost.values()):
@@ -196,7 +265,7 @@ def _watched() -> dict[str, object]:
         for name, value in list(vars(sys.modules[module]).items()) if module in sys.modules else ():
             if isinstance(value, type) or callable(value):
                 found[f"{module}.{name}"] = value
-            if isinstance(value, type):
+            if isinstance(value, type) and value.__module__.partition(".")[0] in HOMES:
                 found.update((f"{module}.{name}.{inner}", attribute) for inner, attribute in vars(value).items())
     # pickle's own notes on a class
     return {name: value for name, value in found.items() if not name.endswith(".__slotnames__")}
@@ -206,7 +275,20 @@ def _changes(before: dict[str, object], after: dict[str, object]) -> list[str]:
     """Give the names of what is another object than before. What was imported meanwhile does not count."""
     modules = {name.rpartition(".")[0] for name in before}
     new = {name for name in after.keys() - before.keys() if name.rpartition(".")[0] in modules}
-    return sorted({name for name in before if after.get(name) is not before[name]} | new)
+    old = {name for name in before if _original(after.get(name)) is not _original(before[name])}
+    return sorted(old | new)
+
+
+def _is_tap(value: object) -> bool:
+    """Tell a function of the recorder's by where its code is."""
+    code = getattr(value, "__code__", None)
+    return code is not None and "taps" in Path(code.co_filename).parts
+
+
+def _original(value: object) -> object:
+    while _is_tap(value):
+        value = getattr(value, "__wrapped__", None)
+    return value
 
 
 def _headline(report: pytest.TestReport) -> str:
