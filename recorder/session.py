@@ -20,7 +20,7 @@ import orjson
 from recorder.errors import CassetteWriteError, RecorderError, RecordingStateError
 from recorder.journal.append import Journal
 from recorder.options import Options
-from recorder.system import SYSTEM, Clock, ResidentSize
+from recorder.system import SYSTEM, Clock, ForkLock, ResidentSize
 from recorder.taps.exchange import Entry, Exchange
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Recording", "join", "record", "start"]
 
+_PATIENCE_MS = 500
+"""How long `stop` waits for other threads that are writing an interaction at that moment."""
 _RESIDENT_INTERVAL_NS = 10_000_000
 """The resident size is read again after so long: reading it costs as much as a tenth of all recording of a request."""
 
@@ -73,6 +75,11 @@ class Recording:
         # not change threads between reading and writing an attribute.
         self._numbers = itertools.count(1)
         self._open: dict[str, tuple[Entry, Exchange]] = {}
+        # One item for each thread that is beginning or writing an interaction now, so that `stop` can wait for it;
+        # adding and removing one is atomic. The lock is for what happens once a process.
+        self._busy: list[None] = []
+        self._once = ForkLock()
+        self._introducing = False
 
     # What the program uses.
 
@@ -103,16 +110,20 @@ class Recording:
         from recorder.taps import seams  # noqa: PLC0415 -- see start
 
         seams.detach(self)
+        self._wait_for_writers()
         for entry, exchange in list(self._open.values()):
             exchange.drop(entry)
             exchange.write(entry, "stopped")
+        self._account_for_the_rest()
         if self._introduced or not self._joined:
             if self.options.diagnose is not None:
                 self._write_diagnosis()
             self._journal.end(self.counts())
-        self._take_failure()
         self._resident.close()
-        self._journal.close()
+        try:
+            self._journal.close()
+        finally:
+            self._take_failure()
 
     def counts(self) -> dict[str, Any]:
         """Give the counts of this process as the end line has them."""
@@ -142,24 +153,43 @@ class Recording:
     # What the taps use.
 
     def begin(self, exchange: Exchange) -> Entry | None:
-        """Give a request its number. None when the recording is over: the request is then counted as lost."""
+        """Give a request its number.
+
+        None when the recording is over: after `stop` the request is not seen, after a failure it is counted as lost.
+        """
         self._check_process()
-        seq = next(self._numbers)
-        self.seen += 1
-        if self.failure is not None:
-            self._count_loss("recording stopped early")
-            return None
-        entry = Entry(self, seq, f"{self._journal.process}-{seq}")
-        self._open[entry.id] = (entry, exchange)
-        return entry
+        busy = self._busy
+        busy.append(None)
+        try:
+            if self.stopped:
+                return None
+            seq = next(self._numbers)
+            self.seen += 1
+            if self.failure is not None:
+                self._count_loss("recording stopped early")
+                return None
+            entry = Entry(self, seq, f"{self._journal.process}-{seq}")
+            self._open[entry.id] = (entry, exchange)
+            return entry
+        finally:
+            busy.pop()
 
     def write_interaction(self, entry: Entry, exchange: Exchange, incomplete: str | None) -> None:
         """Write the line of an interaction that has ended.
 
         Raises CassetteWriteError only when `on_error` is "raise".
         """
-        if entry.pid != SYSTEM.getpid() or self._open.pop(entry.id, None) is None:
-            return  # begun in the parent of this process, which writes it; or written by stop
+        if entry.pid != SYSTEM.getpid():
+            return  # begun in the parent of this process, which writes it
+        busy = self._busy
+        busy.append(None)
+        try:
+            if self._open.pop(entry.id, None) is not None:  # else `stop` has written it
+                self._write_interaction(entry, exchange, incomplete)
+        finally:
+            busy.pop()
+
+    def _write_interaction(self, entry: Entry, exchange: Exchange, incomplete: str | None) -> None:
         if not self._introduced:
             self._introduce()
         line = orjson.dumps(exchange.describe(entry, incomplete), option=orjson.OPT_APPEND_NEWLINE)
@@ -173,6 +203,8 @@ class Recording:
             self.errors -= failed
             self._count_loss("the cassette could not be written")
             self._take_failure()
+        elif self._journal.failure is not None:
+            self._take_failure()  # the line is written; forcing it to the disk has failed
         elif self.options.diagnose is not None and self.interactions % self.options.diagnose == 0:
             self._write_diagnosis()
 
@@ -247,9 +279,37 @@ class Recording:
     def _count_loss(self, reason: str) -> None:
         self.lost[reason] = self.lost.get(reason, 0) + 1
 
+    def _wait_for_writers(self) -> None:
+        """Let threads that are in the middle of an interaction come to its end.
+
+        Not for ever: a signal handler that stops a recording may stand in the middle of one itself.
+        """
+        patience = _PATIENCE_MS
+        while self._busy and patience:
+            patience -= 1
+            SYSTEM.sleep(0.001)
+
+    def _account_for_the_rest(self) -> None:
+        """Name what an exception from outside (a signal handler's, a MemoryError) has cut off in its writing."""
+        missing = self.seen - self.interactions - sum(self.lost.values())
+        if missing > 0:
+            self.lost["interrupted"] = missing
+
     def _introduce(self) -> None:
         """Write the process line, ahead of the first interaction of this process."""
-        self._introduced = True
+        with self._once:
+            if self._introduced or self._introducing:  # by another thread; or by this one, in whose middle we stand
+                return
+            self._introducing = True
+            try:
+                self._write_process()
+            finally:
+                self._introducing = False
+            self._introduced = True
+        if self.options.diagnose is not None:
+            self._write_diagnosis()
+
+    def _write_process(self) -> None:
         line = {
             "type": "process",
             "process": self._journal.process,
@@ -261,8 +321,6 @@ class Recording:
             "python": ".".join(map(str, sys.version_info[:3])),
         }
         self._journal.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-        if self.options.diagnose is not None:
-            self._write_diagnosis()
 
     def _write_diagnosis(self) -> None:
         from recorder import diagnosis  # noqa: PLC0415 -- only a recording with `diagnose` pays for it
@@ -281,18 +339,22 @@ class Recording:
 
         The child counts from zero, under a token of its own; what was under way belongs to the parent.
         """
-        pid = SYSTEM.getpid()
-        if pid == self.pid:
+        if SYSTEM.getpid() == self.pid:
             return
-        self.pid = pid
-        self.seen = self.interactions = self.errors = 0
-        self._numbers = itertools.count(1)
-        self.lost = {}
-        self._open = {}
-        self._introduced = False
-        self._joined = True
-        self._journal.after_fork()
-        self._stop_with_worker()
+        with self._once:
+            pid = SYSTEM.getpid()
+            if pid == self.pid:
+                return  # another thread of this child has seen to it meanwhile
+            self.seen = self.interactions = self.errors = 0
+            self._numbers = itertools.count(1)
+            self.lost = {}
+            self._open = {}
+            self._busy = []
+            self._introduced = self._introducing = False
+            self._joined = True
+            self._journal.after_fork()
+            self._stop_with_worker()
+            self.pid = pid  # last: until then every other thread comes in here, and waits
 
     def _stop_with_worker(self) -> None:
         """See to it that a worker of multiprocessing writes its end line, though it leaves without `atexit`."""

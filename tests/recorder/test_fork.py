@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
-UNFIXED = pytest.mark.xfail(strict=True, reason="a child's threads may meet the recorder while one resets it")
-
 
 @pytest.fixture
 def origin() -> Iterator[Origin]:
@@ -186,7 +184,6 @@ class TestFork:
         assert len(cassette.processes) == 8
         assert sum(end["interactions"] for end in cassette.ends.values()) == 8 * (2 * count + 1)
 
-    @UNFIXED
     def test_threads_of_a_child_that_begin_at_once_all_write_under_its_own_name(
         self, origin: Origin, path: Path
     ) -> None:

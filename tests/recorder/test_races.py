@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-UNFIXED = pytest.mark.xfail(
-    strict=True, reason="the session does not wait for threads that are in the middle of a line"
-)
-
 
 @pytest.fixture
 def origin() -> Iterator[Origin]:
@@ -53,7 +49,6 @@ def check(path: Path) -> dict[str, Any]:
 
 
 class TestStop:
-    @UNFIXED
     def test_an_interaction_that_another_thread_is_writing_is_in_the_file_and_in_the_counts(
         self, origin: Origin, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -75,7 +70,6 @@ class TestStop:
             thread.join(10)
         assert check(path)["interactions"] == recording.interactions == 1
 
-    @UNFIXED
     def test_a_request_that_begins_behind_the_end_is_not_seen(self, path: Path) -> None:
         recording = recorder.start(path)
         recording.stop()
@@ -114,7 +108,6 @@ class TestStop:
             assert stored == payload(len(stored))
 
     @pytest.mark.parametrize("rounds", [15, pytest.param(300, marks=pytest.mark.full)])
-    @pytest.mark.xfail(strict=False, reason="as above; how often depends on the machine")
     def test_a_stop_among_busy_threads_loses_nothing_without_naming_it(
         self, origin: Origin, path: Path, rounds: int
     ) -> None:
@@ -142,7 +135,6 @@ class TestStop:
 
 
 class TestBeginning:
-    @UNFIXED
     def test_the_process_line_stands_once_and_first_whichever_thread_writes_first(
         self, origin: Origin, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -167,7 +159,6 @@ class TestSync:
     def fail(_: int) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    @UNFIXED
     def test_a_sync_that_fails_at_the_end_is_told(
         self, origin: Origin, path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -178,7 +169,6 @@ class TestSync:
         assert capsys.readouterr().err.count("recorder:") == 1
         assert len(interactions(path)) == recording.interactions == 1
 
-    @UNFIXED
     def test_a_sync_that_fails_is_told_at_once_and_the_record_is_counted_as_written(
         self, origin: Origin, path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
