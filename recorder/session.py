@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
 import orjson
 
-from recorder.errors import CassetteWriteError, RecorderError, RecordingStateError
+from recorder.errors import CassetteWriteError, RecorderError, RecordingStateError, UsageError
 from recorder.journal.append import Journal
 from recorder.options import Options
 from recorder.system import SYSTEM, Clock, ForkLock, ResidentSize
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Recording", "join", "record", "start"]
 
+LONGEST_LINE = 64 * 1024 * 1024
+"""Bytes of a line that every reader takes; a longer one would close the whole cassette to them."""
 _PATIENCE_MS = 500
 """How long `stop` waits for other threads that are writing an interaction at that moment."""
 _RESIDENT_INTERVAL_NS = 10_000_000
@@ -66,7 +68,7 @@ class Recording:
         self._journal = journal
         self._joined = joined
         self._introduced = False
-        self._told = False
+        self._told: set[str] = set()
         self._worker_end: Any = None
         self._resident = ResidentSize()
         self._resident_last: int | None = None
@@ -80,6 +82,9 @@ class Recording:
         self._busy: list[None] = []
         self._once = ForkLock()
         self._introducing = False
+        self._ending = False
+        self._ended = False
+        self._completed = False
 
     # What the program uses.
 
@@ -100,13 +105,12 @@ class Recording:
         connections and responses go on working. Raises CassetteWriteError when an overwriting recording cannot replace
         the old cassette.
         """
-        if self.stopped:
+        if self._completed:
             return
+        # Each step may be done again: an exception from outside (Ctrl-C, a signal handler's) can interrupt this at any
+        # place, and the next stop, at exit at the latest, goes on from there.
         self._check_process()
         self.stopped = True
-        atexit.unregister(self._stop_at_exit)
-        if self._worker_end is not None:
-            self._worker_end.cancel()
         from recorder.taps import seams  # noqa: PLC0415 -- see start
 
         seams.detach(self)
@@ -114,16 +118,25 @@ class Recording:
         for entry, exchange in list(self._open.values()):
             exchange.drop(entry)
             exchange.write(entry, "stopped")
+            exchange.let_file_go()
+        self._ending = True
+        self._wait_for_writers()  # of pieces of bodies that are being read on
         self._account_for_the_rest()
         if self._introduced or not self._joined:
             if self.options.diagnose is not None:
                 self._write_diagnosis()
-            self._journal.end(self.counts())
+            if not self._ended:
+                self._journal.end(self.counts())
+                self._ended = True
         self._resident.close()
+        atexit.unregister(self._stop_at_exit)
+        if self._worker_end is not None:
+            self._worker_end.cancel()
         try:
             self._journal.close()
         finally:
             self._take_failure()
+        self._completed = True
 
     def counts(self) -> dict[str, Any]:
         """Give the counts of this process as the end line has them."""
@@ -193,14 +206,22 @@ class Recording:
         if not self._introduced:
             self._introduce()
         line = orjson.dumps(exchange.describe(entry, incomplete), option=orjson.OPT_APPEND_NEWLINE)
+        if len(line) > LONGEST_LINE:
+            self._count_loss("longer than any reader takes")
+            return
         # Counted first: an exception that a signal handler throws behind the write must not make a written
         # interaction uncounted.
-        self.interactions += 1
+        written = False
         failed = exchange.failure is not None
+        self.interactions += 1
         self.errors += failed
-        if not self._journal.append(line):
-            self.interactions -= 1
-            self.errors -= failed
+        try:
+            written = self._journal.append(line)
+        finally:
+            if not written:
+                self.interactions -= 1
+                self.errors -= failed
+        if not written:
             self._count_loss("the cassette could not be written")
             self._take_failure()
         elif self._journal.failure is not None:
@@ -212,10 +233,17 @@ class Recording:
         """Write a body line. Raises CassetteWriteError only when `on_error` is "raise"."""
         if entry.pid != SYSTEM.getpid() or self.failure is not None:
             return
-        if not self._introduced:
-            self._introduce()
-        if not self._journal.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)):
-            self._take_failure()
+        busy = self._busy
+        busy.append(None)
+        try:
+            if self._ending:
+                return  # behind the end line nothing may follow
+            if not self._introduced:
+                self._introduce()
+            if not self._journal.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)):
+                self._take_failure()
+        finally:
+            busy.pop()
 
     def lose(self, entry: Entry, error: BaseException) -> None:
         """Count an interaction that the recorder itself failed on; say so once.
@@ -248,12 +276,13 @@ class Recording:
         Told once.
         """
         self.lost.setdefault(f"{place} could not be tapped", 0)
-        self._tell(f"{place} could not be tapped ({why}); its requests are not recorded")
+        self._tell("miss", f"{place} could not be tapped ({why}); its requests are not recorded")
 
     def _count_own_bug(self, error: BaseException) -> None:
         self._count_loss(f"recorder error: {type(error).__name__}")
         self._tell(
-            f"one or more interactions could not be recorded: {type(error).__name__} in the recorder; please report it"
+            "bug",
+            f"one or more interactions could not be recorded: {type(error).__name__} in the recorder; please report it",
         )
         if self.options.on_error == "raise":
             raise CassetteWriteError(
@@ -265,14 +294,14 @@ class Recording:
         if failure is None or self.failure is not None:
             return
         self.failure = failure
-        self._tell(str(failure))
+        self._tell("failure", str(failure))
         if self.options.on_error == "raise" and not self.stopped:
             raise failure
 
-    def _tell(self, message: str) -> None:
-        if self._told:
+    def _tell(self, kind: str, message: str) -> None:
+        if kind in self._told:
             return
-        self._told = True
+        self._told.add(kind)
         with suppress(Exception):  # the program may have closed or replaced its stderr: then there is nobody to tell
             sys.stderr.write(f"recorder: {message}\n")
 
@@ -366,8 +395,7 @@ class Recording:
         try:
             self.stop()
         except RecorderError as error:
-            self._told = False
-            self._tell(str(error))
+            self._tell("end", str(error))
 
 
 def start(path: str | os.PathLike[str], *, mode: Mode = "new", **choices: Unpack[Choices]) -> Recording:
@@ -455,9 +483,12 @@ class record:  # noqa: N801 -- used as a function: `with record(path):`, `@recor
             recording.stop()
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Decorate: each call of the function is a recording."""
+        """Decorate: each call of the function is a recording. Raises UsageError for a generator function."""
         import inspect  # noqa: PLC0415 -- heavy, and only decorating needs it
 
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            # Its call only makes the generator: what it does comes later, and perhaps in pieces.
+            raise UsageError("a generator function cannot be decorated; use `with recorder.record(...)` inside it")
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from recorder.capture import BodyCapture
 from recorder.coding import PIECE, split_codings
+from recorder.errors import CassetteWriteError
 from recorder.framing import Chunked, Deframer
+from recorder.system import SYSTEM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
+    from weakref import ref
 
     from recorder.options import Options
     from recorder.system import Clock
@@ -135,6 +138,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "_announced",
         "_framing",
         "_head",
         "_in_body",
@@ -145,7 +149,9 @@ class Exchange:
         "ended_ns",
         "entries",
         "failure",
+        "file",
         "first_byte_ns",
+        "head_size",
         "method",
         "received",
         "request_head",
@@ -175,15 +181,23 @@ class Exchange:
         self.failure: dict[str, Any] | None = None
         self.received = b""
         self.unseen_body = False
+        self.file: ref[Any] | None = None  # the response's, while it has a tee
+        self.head_size = 0
+        self._announced = 0
         self._head = b""
         self._in_body = False
         self._request_framing: Deframer | None = None
         self._framing: Deframer | None = None
-        self.entries: list[Entry] = []
+        # Replaced, never changed: other threads may be going through it.
+        self.entries: tuple[Entry, ...] = ()
         for recording in recordings:
-            entry = recording.begin(self)
-            if entry is not None:
-                self.entries.append(entry)
+            try:
+                entry = recording.begin(self)
+            except Exception as error:  # noqa: BLE001 -- a bug of ours must not reach the client, nor another recording
+                recording.fail_to_begin(error)
+            else:
+                if entry is not None:
+                    self.entries += (entry,)
 
     # The request.
 
@@ -204,7 +218,8 @@ class Exchange:
             return b""
         self._head = b""
         self._in_body = True
-        self.set_request_head(RequestHead(data[:end] if end >= 0 else data))
+        self.set_request_head(RequestHead(data[: min(end, _HEAD_LIMIT) if end >= 0 else _HEAD_LIMIT]))
+        self.head_size = end if end >= 0 else len(data)
         if end < 0 or len(data) == end + 4:
             return b""
         rest = memoryview(data)[end + 4 :]
@@ -217,8 +232,10 @@ class Exchange:
         self.request_head = head
         chunked = False
         for name, value in head.headers:
-            if name.lower() == "transfer-encoding":
+            if len(name) == 17 and name.lower() == "transfer-encoding":
                 chunked = value.lower().endswith("chunked")
+            elif len(name) == 14 and name.lower() == "content-length" and value.isdecimal():
+                self._announced = int(value)
         self._request_framing = Chunked() if chunked else None
 
     def send_body(self, data: bytes) -> None:
@@ -226,11 +243,11 @@ class Exchange:
         framing = self._request_framing
         for part in (data,) if framing is None else framing.feed(data):
             for entry in self.entries:
-                if entry.request is None:
-                    entry.request = entry.open_body(
-                        "request", _codings(self.request_head.headers if self.request_head else ())
-                    )
-                entry.request.feed(part)
+                body = entry.request
+                if body is None:
+                    codings = _codings(self.request_head.headers if self.request_head else ())
+                    body = entry.request = entry.open_body("request", codings)
+                body.feed(part)
 
     def take_unsent_body(self, data: bytes) -> None:
         """Take the body that would have been sent; no framing is around it yet."""
@@ -262,8 +279,9 @@ class Exchange:
             return False
         for part in framing.feed(data):
             for entry in self.entries:
-                if entry.response is not None:
-                    entry.response.feed(part)
+                body = entry.response
+                if body is not None:
+                    body.feed(part)
         if framing.done:
             self.finish()
             return True
@@ -297,10 +315,13 @@ class Exchange:
 
     # The end.
 
-    def fail(self, phase: str, error: BaseException) -> None:
-        """Take the failure that the client sees. The first one counts."""
+    def fail(self, phase: str, error: BaseException, around: BaseException | None = None) -> None:
+        """Take the failure that the client sees. The first one counts.
+
+        `around`: what the program was handling when it called the client. That is its own affair, and no cause.
+        """
         if self.failure is None:
-            self.failure = describe_error(phase, error)
+            self.failure = describe_error(phase, error, around)
 
     def finish(self, incomplete: str | None = None) -> None:
         """Write the interaction to every recording that has not got it yet.
@@ -308,18 +329,14 @@ class Exchange:
         `incomplete` says why the response body is not all there.
         """
         if self.ended_ns is None:
-            self.ended_ns = self.entries[0].recording.clock.now() if self.entries else 0
+            self.ended_ns = SYSTEM.monotonic_ns()
         if incomplete == "truncated" and self.failure is None:
             self.failure = self._describe_truncation()
         elif self.failure is not None and incomplete == "closed":
             incomplete = "error"
-        entries = self.entries
-        while entries:
-            try:
-                entry = entries.pop()  # atomic: of two threads that finish at once, one gets it
-            except IndexError:
-                return
-            self.write(entry, incomplete)
+        entries, self.entries = self.entries, ()
+        for entry in entries:
+            self.write(entry, incomplete)  # of two threads that finish at once, the recording lets one write
 
     def _describe_truncation(self) -> dict[str, Any]:
         """Tell a body that ended early as http.client does.
@@ -341,22 +358,42 @@ class Exchange:
         finally:
             entry.request = entry.response = None  # else each request would leave a circle for the collector
 
+    def attempt(self, step: Callable[..., Any], *args: Any) -> Any:
+        """Do what a tap has to do around a client's call, and what only a bug of ours makes fail.
+
+        Then give None: the client must not see it, and the exchange is lost. Raises only what a recording was told to.
+        """
+        try:
+            return step(*args)
+        except CassetteWriteError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- see above; `lose` counts and tells it
+            self.lose(error)
+            return None
+
     def lose(self, error: BaseException) -> None:
         """Give up: the recorder itself failed on this exchange. Counted and told by each recording."""
-        entries, self.entries = self.entries, []
+        entries, self.entries = self.entries, ()
         for entry in entries:
             entry.recording.lose(entry, error)
 
     def drop(self, entry: Entry) -> None:
         """Take one recording's entry out, because that recording has written it itself."""
-        if entry in self.entries:
-            self.entries.remove(entry)
+        self.entries = tuple(each for each in self.entries if each is not entry)
+
+    def let_file_go(self) -> None:
+        """Take the tee off the response's file when no recording is left that wants to hear of it."""
+        file = None if self.entries or self.file is None else self.file()
+        if file is not None:
+            from recorder.taps.tee import release  # noqa: PLC0415 -- tee knows exchanges, not they it
+
+            release(file)
 
     def describe(self, entry: Entry, incomplete: str | None) -> dict[str, Any]:
         """Give the interaction as the format says, for one recording."""
         recording = entry.recording
         clock = recording.clock
-        ended = self.ended_ns if self.ended_ns is not None else clock.now()
+        ended = self.ended_ns if self.ended_ns is not None else SYSTEM.monotonic_ns()
         timings: dict[str, float] = {}
         if self.connect_ns is not None:
             timings["connect"] = self.connect_ns / 1e6
@@ -376,7 +413,7 @@ class Exchange:
             "thread": self.thread,
             "connection": self.connection,
             "rss": recording.resident_bytes(),
-            "request": self._describe_request(entry, bodies),
+            "request": self._describe_request(entry, incomplete, bodies),
             "response": self._describe_response(entry, incomplete, bodies),
         }
         if self.failure is not None:
@@ -389,7 +426,7 @@ class Exchange:
         record["bodies"] = bodies
         return record
 
-    def _describe_request(self, entry: Entry, bodies: dict[str, Any]) -> dict[str, Any]:
+    def _describe_request(self, entry: Entry, incomplete: str | None, bodies: dict[str, Any]) -> dict[str, Any]:
         head = self.request_head
         target = head.target if head is not None and head.target else self.target
         url, own_target = _url(self.url_base, target)
@@ -404,17 +441,30 @@ class Exchange:
             request["target"] = own_target
         if not self.sent or head is None:
             request["sent"] = False
+        if self.head_size > _HEAD_LIMIT:
+            request["head_size"] = self.head_size
         framing = self._request_framing
         if entry.request is not None:
-            broken = self.failure is not None and self.failure["phase"] == "send"
-            unfinished = framing is not None and not framing.done
-            reason = "error" if broken else "truncated" if unfinished else None
+            reason = self._why_request_is_short(entry.request.wire_size, incomplete)
             request["body"], content = entry.request.finish(reason, framing.name if framing is not None else None)
             if content is not None:
                 bodies["request"] = content
         elif self.unseen_body:
-            request["body"] = _unseen()
+            request["body"] = _unseen("unread")
+        elif (reason := self._why_request_is_short(0, incomplete)) is not None:
+            request["body"] = _unseen(reason)
         return request
+
+    def _why_request_is_short(self, size: int, incomplete: str | None) -> str | None:
+        """Tell why not all of the request's body went out; None when it did."""
+        framing = self._request_framing
+        if self.failure is not None and self.failure["phase"] == "send":
+            return "error"
+        if (size >= self._announced) if framing is None else framing.done:
+            return None
+        if not self.sent:
+            return "unread" if size == 0 else None
+        return "stopped" if incomplete == "stopped" and self.response_head is None else "closed"
 
     def _describe_response(self, entry: Entry, incomplete: str | None, bodies: dict[str, Any]) -> dict[str, Any] | None:
         head = self.response_head
@@ -430,7 +480,7 @@ class Exchange:
         framing = self._framing
         if framing is not None and entry.response is not None:
             if incomplete == "unread":
-                response["body"] = _unseen()
+                response["body"] = _unseen("unread")
                 return response
             response["body"], content = entry.response.finish(incomplete, framing.name)
             if content is not None:
@@ -440,11 +490,11 @@ class Exchange:
         return response
 
 
-def describe_error(phase: str, error: BaseException) -> dict[str, Any]:
+def describe_error(phase: str, error: BaseException, around: BaseException | None = None) -> dict[str, Any]:
     """Tell an exception as the format does. Its message is the client library's, and bounded."""
     told: dict[str, Any] = {"phase": phase, "type": _type_name(error), "message": _message(error)}
     cause = error.__cause__ or error.__context__
-    if cause is not None:
+    if cause is not None and cause is not around:
         told["cause"] = {"message": _message(cause), "type": _type_name(cause)}
     return told
 
@@ -463,8 +513,8 @@ def _message(error: BaseException) -> str:
     return text[:2000].encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _unseen() -> dict[str, Any]:
-    return {"size": 0, "wire_size": 0, "sha256": None, "complete": False, "incomplete": "unread", "pieces": 0}
+def _unseen(why: str) -> dict[str, Any]:
+    return {"size": 0, "wire_size": 0, "sha256": None, "complete": False, "incomplete": why, "pieces": 0}
 
 
 def _codings(headers: Iterable[tuple[str, str]]) -> list[str]:

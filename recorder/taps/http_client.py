@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["CALL", "Call", "tap_begin", "tap_close", "tap_connect", "tap_getresponse", "tap_putrequest", "tap_send"]
 
 
+Description = tuple[str, str, Iterable[tuple[str, str]], Any]
+"""Method, target, headers and body, as a library above http.client was asked for them."""
+
+
 class Call:
     """A request as a library above http.client was asked for it, before there is a connection to send it on.
 
@@ -38,12 +42,12 @@ class Call:
 
     __slots__ = ("_describe", "client", "started_ns")
 
-    def __init__(self, client: str, describe: Callable[[Any], tuple[str, str, Iterable[tuple[str, str]], Any]]) -> None:
+    def __init__(self, client: str, describe: Callable[[Any], Description]) -> None:
         self.client = client
         self.started_ns = SYSTEM.monotonic_ns()
         self._describe = describe
 
-    def describe(self, connection: Any) -> tuple[str, str, Iterable[tuple[str, str]], Any]:
+    def describe(self, connection: Any) -> Description:
         """Give method, target, headers and body."""
         return self._describe(connection)
 
@@ -164,11 +168,12 @@ def tap_send(original: Any) -> Any:
         exchange = None if state is None else state.exchange
         if state is None or exchange is None or state.busy or state.connecting:
             return original(self, data)
+        around = sys.exc_info()[1]
         state.busy = True  # what send calls itself, to connect through a proxy, is not this request's
         try:
             return original(self, _tee_request(exchange, data))
         except BaseException as error:
-            exchange.fail("send", error)
+            exchange.attempt(exchange.fail, "send", error, around)
             raise
         finally:
             state.busy = False
@@ -184,17 +189,20 @@ def tap_getresponse(original: Any) -> Any:
         exchange = None if state is None else state.exchange
         if state is None or exchange is None or state.busy:
             return original(self, *args, **kwargs)
-        _describe_connection(self, state, exchange)
+        exchange.attempt(_describe_connection, self, state, exchange)
+        around = sys.exc_info()[1]
         token = _READING.set(exchange)
         state.busy = True  # http.client closes the connection on some errors before it raises them
         try:
             response = original(self, *args, **kwargs)
         except BaseException as error:
-            _fail_response(state, exchange, error)
+            exchange.attempt(_fail_response, state, exchange, error, around)
             raise
         else:
             if state.exchange is exchange:
                 state.exchange = None
+            if _READING.get() is exchange:  # a response class that reads its head in a way of its own
+                exchange.attempt(_take_unread, exchange, response)
             return response
         finally:
             state.busy = False
@@ -212,7 +220,7 @@ def tap_begin(original: Any) -> Any:
             return original(self)
         _READING.set(None)  # this response's, and no other's that may be read inside
         file = self.fp
-        line = tee.attach(exchange, file)
+        line: tee.Tee | None = exchange.attempt(tee.attach, exchange, file) if exchange.entries else None
         try:
             result = original(self)
         except BaseException:
@@ -247,12 +255,13 @@ def tap_connect(original: Any) -> Any:
             return original(self, *args, **kwargs)  # a subclass's connect that calls its parent's
         state.forget_socket()
         state.connecting = True
-        where = _url_base(self), _proxy_of(self)  # now: urllib3 forgets the tunnel when it fails
+        tunnel = _tunnel_of(self)  # now: urllib3 forgets it when it fails
+        around = sys.exc_info()[1]
         began = SYSTEM.monotonic_ns()
         try:
             result = original(self, *args, **kwargs)
         except BaseException as error:
-            _fail_connect(self, state, where, began, error)
+            _fail_connect(self, state, tunnel, began, error, around)
             raise
         finally:
             state.connecting = False
@@ -301,11 +310,12 @@ def _begin(connection: Any, state: _State, method: str, target: str) -> None:
         state.requests = 1  # made before the recording began: whatever it did then, it is not new
     state.call = None  # it knows the request's arguments, which are not ours to keep
     if not state.url_base or connection.sock is None:
-        state.url_base = _url_base(connection)
-    exchange = Exchange(seams.active(), method, target, state.url_base, started)
+        state.url_base = _url_base(connection, _tunnel_of(connection))
+    client = call.client if call is not None else _client_of(connection)
+    exchange = Exchange(seams.active(), method, target, state.url_base, started)  # from here on it has its number
     exchange.connect_ns = connect_ns
     exchange.thread = get_native_id()
-    exchange.client = call.client if call is not None else _client_of(connection)
+    exchange.client = client
     state.requests += 1
     state.exchange = exchange
 
@@ -348,7 +358,7 @@ class _TeedFile:
     def read(self, size: int) -> Any:
         block = self._file.read(size)
         if isinstance(block, (bytes, bytearray)) and block:
-            self._exchange.send(bytes(block))
+            self._exchange.attempt(self._exchange.send, bytes(block))
         return block
 
 
@@ -361,7 +371,8 @@ class _TeedText(io.TextIOBase):
 
     def read(self, size: int | None = -1, /) -> str:
         block: str = self._text.read(size)
-        self._exchange.send(block.encode("iso-8859-1"))
+        with suppress(UnicodeEncodeError):  # http.client meets it next, and raises it
+            self._exchange.attempt(self._exchange.send, block.encode("iso-8859-1"))
         return block
 
 
@@ -394,12 +405,19 @@ def _read_head(response: Any) -> tuple[ResponseHead, Deframer | None]:
     return head, Length(response.length)
 
 
-def _fail_response(state: _State, exchange: Exchange, error: BaseException) -> None:
+def _take_unread(exchange: Exchange, response: Any) -> None:
+    """Write a response whose head passed no tap: what the object tells, without a body."""
+    head, framing = _read_head(response)
+    exchange.receive_head(head, framing)
+    exchange.finish("unread" if framing is not None else None)
+
+
+def _fail_response(state: _State, exchange: Exchange, error: BaseException, around: BaseException | None) -> None:
     if type(error).__name__ == "ResponseNotReady":
         return  # asked too early or twice: nothing happened on the wire, and the request goes on
     if state.exchange is exchange:
         state.exchange = None
-    exchange.fail("response" if exchange.response_head is None else "body", error)
+    exchange.fail("response" if exchange.response_head is None else "body", error, around)
     exchange.finish("error")
 
 
@@ -409,39 +427,66 @@ def _abandon(state: _State) -> None:
     if exchange is not None:
         if exchange.request_head is None:
             exchange.sent = False
-        exchange.finish("closed")
+        exchange.attempt(exchange.finish, "closed")
 
 
 # The connection.
 
+_Tunnel = tuple[Any, Any]
+
+
+def _tunnel_of(connection: Any) -> _Tunnel:
+    """Give host and port behind the proxy that a connection goes, or shall go, through; None and None without one."""
+    return getattr(connection, "_tunnel_host", None), getattr(connection, "_tunnel_port", None)
+
 
 def _fail_connect(
-    connection: Any, state: _State, where: tuple[str, str | None], began: int, error: BaseException
+    connection: Any, state: _State, tunnel: _Tunnel, began: int, error: BaseException, around: BaseException | None
 ) -> None:
-    url_base, proxy = where
+    """Write a request that could not be sent, because there is no connection to send it on."""
     exchange, state.exchange = state.exchange, None
     call = CALL.get()
-    if exchange is None and call is not None:
-        method, target, headers, body = call.describe(connection)
-        exchange = Exchange(seams.active(), method, target, url_base, call.started_ns)
-        exchange.thread = get_native_id()
-        exchange.client = call.client
-        head = RequestHead(b"")
-        head.target = target
-        head.headers = [(str(name), _text(value)) for name, value in headers]
-        exchange.set_request_head(head)
-        _take_unsent_body(exchange, body)
-    elif exchange is not None and call is not None:
-        _take_unsent_body(
-            exchange, call.describe(connection)[3]
-        )  # the head is out of the client's hands, the body not yet
-    if exchange is None:
-        return  # a bare connect(): no request was made
-    exchange.sent = False
-    exchange.connect_ns = SYSTEM.monotonic_ns() - began
-    proxy = proxy or _absolute_forms_proxy(connection, exchange)
+    recordings = seams.active()
+    try:
+        if exchange is None and call is not None:
+            described = call.describe(connection)
+            url_base = _url_base(connection, tunnel)
+            exchange = Exchange(recordings, described[0], described[1], url_base, call.started_ns)
+            exchange.attempt(_take_unsent, exchange, call, described)
+        elif exchange is not None and call is not None:
+            # The head is out of the client's hands, the body not yet.
+            exchange.attempt(_take_unsent_body, exchange, call.describe(connection)[3])
+    except CassetteWriteError:
+        raise
+    except Exception as bug:  # noqa: BLE001 -- a bug of ours must not reach the client
+        if exchange is not None:
+            exchange.lose(bug)
+        else:
+            for recording in recordings:
+                recording.fail_to_begin(bug)
+    if exchange is not None:  # else a bare connect(): no request was made
+        exchange.sent = False
+        exchange.connect_ns = SYSTEM.monotonic_ns() - began
+        exchange.attempt(_finish_unconnected, connection, tunnel, exchange, error, around)
+
+
+def _take_unsent(exchange: Exchange, call: Call, described: Description) -> None:
+    _, target, headers, body = described
+    exchange.thread = get_native_id()
+    exchange.client = call.client
+    head = RequestHead(b"")
+    head.target = target
+    head.headers = [(_text(name), _text(value)) for name, value in headers]
+    exchange.set_request_head(head)
+    _take_unsent_body(exchange, body)
+
+
+def _finish_unconnected(
+    connection: Any, tunnel: _Tunnel, exchange: Exchange, error: BaseException, around: BaseException | None
+) -> None:
+    proxy = _proxy_of(connection, tunnel) or _absolute_forms_proxy(connection, exchange)
     exchange.connection = {"id": None, "reused": False, "peer": None, "tls": None, "proxy": proxy}
-    exchange.fail("connect", error)
+    exchange.fail("connect", error, around)
     exchange.finish("error")
 
 
@@ -462,7 +507,7 @@ def _describe_connection(connection: Any, state: _State, exchange: Exchange) -> 
             "reused": False,
             "peer": None,
             "tls": None,
-            "proxy": _proxy_of(connection) or _absolute_forms_proxy(connection, exchange),
+            "proxy": _proxy_of(connection, _tunnel_of(connection)) or _absolute_forms_proxy(connection, exchange),
         }
         sock = connection.sock
         # Closed by the peer in this very moment, or no real socket: what it cannot tell stays unknown.
@@ -489,10 +534,10 @@ def _peer(address: Any) -> str | None:
     return "unix" if isinstance(address, (str, bytes)) else None
 
 
-def _proxy_of(connection: Any) -> str | None:
+def _proxy_of(connection: Any, tunnel: _Tunnel) -> str | None:
     proxy = getattr(connection, "proxy", None)  # urllib3's, also where it only forwards
     host, port = getattr(proxy, "host", None), getattr(proxy, "port", None)
-    if host is None and getattr(connection, "_tunnel_host", None):
+    if host is None and tunnel[0]:
         host, port = connection.host, connection.port
     return None if host is None else f"{host}:{port}"
 
@@ -502,16 +547,14 @@ def _absolute_forms_proxy(connection: Any, exchange: Exchange) -> str | None:
     target = exchange.target
     if not target[:8].lower().startswith(("http://", "https://")):
         return None
-    base = _url_base(connection)
+    base = _url_base(connection, (None, None))
     return None if target.startswith(f"{base}/") or target == base else f"{connection.host}:{connection.port}"
 
 
-def _url_base(connection: Any) -> str:
+def _url_base(connection: Any, tunnel: _Tunnel) -> str:
     """Scheme and authority of what is asked, through a tunnel or not."""
     secure = getattr(connection, "default_port", 80) == 443
-    host = getattr(connection, "_tunnel_host", None)
-    port = connection._tunnel_port if host else connection.port  # noqa: SLF001 -- http.client tells it nowhere else
-    host = host or connection.host
+    host, port = tunnel if tunnel[0] else (connection.host, connection.port)
     if isinstance(host, bytes):
         host = host.decode("ascii", "replace")
     if ":" in host and not host.startswith("["):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from recorder.errors import CassetteWriteError
+from recorder.system import SYSTEM
 
 if TYPE_CHECKING:
     from recorder.framing import Deframer
@@ -29,26 +30,29 @@ _MOST_HEAD = 65536
 class Tee:
     """What one response's reads are handed to. Knows its file only weakly."""
 
-    __slots__ = ("_early", "_file", "_head_done", "exchange", "silent")
+    __slots__ = ("_early", "_early_size", "_head_done", "exchange", "file", "silent")
 
     def __init__(self, exchange: Exchange, file: SocketIO) -> None:
         self.exchange = exchange
         self.silent = False
-        self._file = ref(file)
+        self.file = ref(file)
         self._early: list[bytes] = []
+        self._early_size = 0
         self._head_done = False
 
-    def on_data(self, data: bytes) -> None:
-        """Take what was read."""
+    def on_data(self, buffer: Any, count: int) -> None:
+        """Take what was read: the first `count` bytes of the buffer, which belongs to the client."""
         exchange = self.exchange
         try:
+            data = bytes(buffer[:count])
             if self._head_done:
-                if exchange.receive(data):
+                if exchange.receive(data) or not exchange.entries:
                     self.release()
                 return
-            if exchange.first_byte_ns is None and exchange.entries:
-                exchange.first_byte_ns = exchange.entries[0].recording.clock.now()
-            if sum(map(len, self._early)) < _MOST_HEAD:
+            if exchange.first_byte_ns is None:
+                exchange.first_byte_ns = SYSTEM.monotonic_ns()
+            if self._early_size < _MOST_HEAD:
+                self._early_size += count
                 self._early.append(data)
         except CassetteWriteError:
             raise
@@ -58,18 +62,18 @@ class Tee:
     def on_end(self) -> None:
         """Take the peer's close."""
         if self._head_done:
-            self.exchange.receive_end()
+            self.exchange.attempt(self.exchange.receive_end)
             self.release()
 
     def on_error(self, error: BaseException) -> None:
         """Take a failure to read. In the head it is told by whoever reads the head."""
         if self._head_done:
-            self.exchange.fail("body", error)
+            self.exchange.attempt(self.exchange.fail, "body", error)
 
     def on_close(self) -> None:
         """The client closed the response, or let it go."""
         if self._head_done:
-            self.exchange.let_go()
+            self.exchange.attempt(self.exchange.let_go)
 
     def early(self) -> bytes:
         """What arrived before the head was read to its end."""
@@ -84,12 +88,12 @@ class Tee:
         if framing is None or framing.done:
             exchange.finish()
             self.release()
-        elif buffered and exchange.receive(buffered):
+        elif (buffered and exchange.receive(buffered)) or not exchange.entries:
             self.release()
 
     def release(self) -> None:
         """Give the file its own class back."""
-        file = self._file()
+        file = self.file()
         if file is not None:
             release(file)
 
@@ -97,27 +101,31 @@ class Tee:
 class _TeedReads:
     """The two methods that differ, put in front of a socket file's own class."""
 
-    _recorder_tee: Tee
-
     def readinto(self, buffer: Any) -> int | None:
-        tee = self._recorder_tee
+        # Asked of the own class by name, and not with super(): another thread may end the recording, and give the file
+        # its class back, at any moment in here.
+        own = getattr(type(self), "_recorder_own", type(self))
+        tee = vars(self).get("_recorder_tee")
+        if tee is None:
+            return own.readinto(self, buffer)
         if tee.silent:
             return None
         try:
-            count: int | None = super().readinto(buffer)  # type: ignore[misc] # of the class that this is put in front of
+            count: int | None = own.readinto(self, buffer)
         except BaseException as error:
             tee.on_error(error)
             raise
         if count:
-            tee.on_data(bytes(buffer[:count]))
+            tee.on_data(buffer, count)
         elif count == 0 and len(buffer):
             tee.on_end()
         return count
 
     def close(self) -> None:
+        own = getattr(type(self), "_recorder_own", type(self))
         tee = vars(self).get("_recorder_tee")
         try:
-            super().close()  # type: ignore[misc] # see readinto
+            own.close(self)
         finally:
             if tee is not None:
                 release(self)
@@ -143,6 +151,7 @@ def attach(exchange: Exchange, file: Any) -> Tee | None:
             own.__name__, (_TeedReads, own), {"__module__": own.__module__, "_recorder_own": own}
         )
     tee = Tee(exchange, raw)
+    exchange.file = tee.file
     try:
         raw._recorder_tee = tee  # type: ignore[attr-defined] # noqa: SLF001 -- our own attribute on somebody's object
         raw.__class__ = teed

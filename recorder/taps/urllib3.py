@@ -12,7 +12,7 @@ from recorder.taps import seams
 from recorder.taps.http_client import CALL, Call, version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from recorder.taps.http_client import Description
 
 __all__ = ["tap_urlopen"]
 
@@ -46,9 +46,7 @@ def _client() -> str:
     return version_of(home if home in ("requests", "botocore") else "urllib3")
 
 
-def _describe(
-    pool: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[str, str, Iterable[tuple[str, str]], Any]:
+def _describe(pool: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Description:
     """Read the arguments of urlopen(method, url, body=None, headers=None, ...)."""
     names = ("method", "url", "body", "headers")
     asked = {**dict(zip(names, args, strict=False)), **kwargs}
