@@ -82,7 +82,7 @@ class UntilClose:
 class Chunked:
     """A chunked body. `broken` once a chunk size cannot be read; `done` after the empty line behind the trailers."""
 
-    __slots__ = ("_left", "_line", "_state", "broken", "done", "ends_at_close", "name", "trailers")
+    __slots__ = ("_left", "_line", "_state", "_toss", "broken", "done", "ends_at_close", "name", "trailers")
 
     def __init__(self) -> None:
         self.name = "chunked"
@@ -91,6 +91,7 @@ class Chunked:
         self.ends_at_close = False
         self.trailers: list[tuple[str, str]] = []
         self._left = 0
+        self._toss = 0
         self._line = b""
         # The function, not the bound method: that would tie the deframer to itself, for the garbage collector to find.
         self._state = Chunked._read_size
@@ -107,7 +108,12 @@ class Chunked:
                 position += len(part)
                 out.append(part)
                 if not self._left:
-                    self._state = Chunked._read_chunk_end
+                    self._toss = 2  # as http.client, which takes any two bytes for the end of a chunk
+                continue
+            if self._toss:
+                tossed = min(self._toss, size - position)
+                self._toss -= tossed
+                position += tossed
                 continue
             end = data.find(b"\n", position)
             if end < 0:
@@ -133,10 +139,6 @@ class Chunked:
             self.broken = True
         elif self._left == 0:
             self._state = Chunked._read_trailer
-
-    def _read_chunk_end(self, line: bytes) -> None:
-        self.broken = line != b""
-        self._state = Chunked._read_size
 
     def _read_trailer(self, line: bytes) -> None:
         if not line:

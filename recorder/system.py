@@ -51,6 +51,7 @@ class System:
 
     open = staticmethod(os.open)
     close = staticmethod(os.close)
+    pipe = staticmethod(os.pipe)
     pread = staticmethod(getattr(os, "pread", _seek_and_read))
     write = staticmethod(os.write)
     fstat = staticmethod(os.fstat)
@@ -81,12 +82,12 @@ SYSTEM = System()
 def _kernel_time_ns() -> int | None:
     """Now, from the time stamp that the kernel gives a new pipe: no library fakes that. None where it gives none."""
     with suppress(OSError):
-        ends = os.pipe()
+        ends = SYSTEM.pipe()
         try:
-            return os.fstat(ends[0]).st_ctime_ns or None
+            return SYSTEM.fstat(ends[0]).st_ctime_ns or None
         finally:
             for end in ends:
-                os.close(end)
+                SYSTEM.close(end)
     return None
 
 

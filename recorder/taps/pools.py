@@ -57,7 +57,7 @@ def _is_urllib3s(manager_or_pool: Any) -> bool:
 
 def _is_shareable(pool: Any, pool_key: Any) -> bool:
     return (
-        type(pool_key) is sys.modules["urllib3.poolmanager"].PoolKey
+        type(pool_key) is getattr(sys.modules.get("urllib3.poolmanager"), "PoolKey", None)
         and type(pool.pool) is LifoQueue
         and not pool.block
         and "ssl_context" not in pool.conn_kw
@@ -223,7 +223,10 @@ def _context_for(pool: Any) -> SSLContext | None:
     for name in ("ca_certs", "ca_cert_dir"):
         settings[name] = os.path.expanduser(settings[name]) if settings[name] else None  # noqa: PTH111 -- a str, as urllib3's
     if settings["cert_reqs"] is None:
-        settings["cert_reqs"] = sys.modules["urllib3.connection"].resolve_cert_reqs(None)
+        library = sys.modules.get("urllib3.connection")
+        if library is None:
+            return None
+        settings["cert_reqs"] = library.resolve_cert_reqs(None)
     return find_context(settings)
 
 

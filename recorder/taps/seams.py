@@ -130,6 +130,8 @@ def detach(recording: Sink) -> None:
     """Take a recording out. After the last one every patched method is the original again."""
     with _LOCK:
         if recording not in _recordings:
+            if not _recordings and _patches:  # a detach before this one was interrupted
+                _uninstall()
             return
         _listen(tuple(each for each in _recordings if each is not recording))
         if not _recordings:
@@ -219,8 +221,9 @@ def _patch(module: ModuleType, seam: Seam) -> None:
         if seam.required:
             place = ".".join(filter(None, (seam.module, seam.owner, seam.name)))
             raise ClientNotSupportedError(
-                f"{place} is missing: this release of Python or of the library cannot be recorded; "
-                "use Python 3.11 or newer, and another release of the library"
+                f"{place} is missing: another tool has put a class of its own in its place, or this release of Python "
+                "cannot be recorded. Start the recording before the other tool (vcrpy is one), or use Python 3.11 or "
+                "newer"
             )
         return
     for patch in [patch for patch in _patches if patch.owner is owner and patch.name == seam.name]:

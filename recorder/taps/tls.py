@@ -199,7 +199,9 @@ _VALUES = ("cert_reqs", "ssl_version", "ssl_minimum_version", "ssl_maximum_versi
 
 def find_context(settings: dict[str, Any]) -> ssl.SSLContext | None:
     """Give a cached context for urllib3's settings, or None where urllib3 shall make its own, with its own errors."""
-    library = sys.modules["urllib3.connection"]
+    library = sys.modules.get("urllib3.connection")
+    if library is None:
+        return None  # the program has put it away, to load another one
     try:
         if not _is_cacheable(library, settings):
             return None
