@@ -8,8 +8,9 @@ whichever is more; 8 MiB more in the moment in which a coded body expands absurd
 times the limit at worst, because Python may take four bytes for each character of a text.
 
 A capture may be finished while another thread feeds it (a recording is stopped in the middle of a download), or by a
-signal handler that has interrupted the feeding. There is no lock: a fork would copy a taken one. `finish` waits a
-moment for the feeding to end; where that does not help, it tells of what is written, and of nothing else.
+signal handler that has interrupted the feeding. There is no lock: a fork would copy a taken one. `finish` waits for
+another thread's feeding to end; where that cannot help, it tells of what is written, and of nothing else. One piece
+that was being written in that moment may then stand in the cassette beyond those that the description counts.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections.abc import Callable
+from threading import get_ident
 from typing import Any, Final
 
 from recorder.coding import PIECE, CodingError, Decoder, open_decoder
@@ -45,8 +47,8 @@ _BLOCKWISE: Final = frozenset({"zstd"})
 """Codings whose decoders give whole blocks: where the stream breaks off, coded bytes are left that gave nothing."""
 _MOST_PARTS: Final = 512
 """Parts after which held parts are put together: a bytes object of one byte takes 34."""
-_PATIENCE: Final = 200
-"""Milliseconds for which `finish` waits for a feeding in another thread to end."""
+_PATIENCE: Final = 5000
+"""Milliseconds, about, for which `finish` waits for a feeding in another thread to end."""
 
 
 _Stored = tuple[int, int, Any]
@@ -88,7 +90,7 @@ class BodyCapture:
         self._codings = codings
         self._decoded = False
         self._decoder: Decoder | None = None
-        self._feeding = False
+        self._feeding = 0  # the thread
         self._finished = False
         self._held: list[bytes] = []
         self._held_size = 0
@@ -110,12 +112,12 @@ class BodyCapture:
 
         After `finish` it does nothing.
         """
-        self._feeding = True  # before the look at `_finished`: `finish` does it the other way round
+        self._feeding = get_ident()  # before the look at `_finished`: `finish` does it the other way round
         try:
             if not self._finished:
                 self._take(data)
         finally:
-            self._feeding = False
+            self._feeding = 0
 
     def finish(self, incomplete: str | None, framing: str | None) -> tuple[dict[str, Any], Content | None]:
         """End the body. Gives its description, and its content where that was not written in pieces.
@@ -151,6 +153,8 @@ class BodyCapture:
 
     def _comes_to_rest(self) -> bool:
         for _ in range(_PATIENCE):
+            if self._feeding == get_ident():
+                return False  # interrupted by a signal handler, in which this is
             SYSTEM.sleep(0.001)
             if not self._feeding:
                 return True

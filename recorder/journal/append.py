@@ -20,6 +20,7 @@ import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
+from threading import get_ident
 from typing import Any, Final
 
 import orjson
@@ -40,8 +41,8 @@ _APPEND = os.O_RDWR | os.O_APPEND | System.O_BINARY
 _PRIVATE = 0o600
 _LONGEST_HEADER: Final = 64 * 1024
 """Bytes within which the header line of a cassette that is appended to must end."""
-_PATIENCE: Final = 200
-"""Milliseconds for which `close` waits for other threads that are writing a record at that moment."""
+_PATIENCE: Final = 5000
+"""Milliseconds, about, for which `close` waits for other threads that are writing a record at that moment."""
 
 
 class Journal:
@@ -105,7 +106,7 @@ class Journal:
         self._identity = (status.st_dev, status.st_ino)
         self._linked = status.st_nlink > 0  # some file systems in user space count no links
         self._opening: bytes | None = None  # what `discard` takes back of a file that was there before
-        self._writing: list[None] = []  # one item for each thread inside `append`; both ends of its use are atomic
+        self._writing: list[int] = []  # the threads inside `append`; adding and removing one is atomic
 
     @classmethod
     def create(
@@ -205,7 +206,8 @@ class Journal:
         False when the journal is closed, or has failed, now or before; `failure` then says why. Never raises OSError.
         """
         writing = self._writing
-        writing.append(None)
+        thread = get_ident()
+        writing.append(thread)
         try:
             if self._closed or self.failure is not None:
                 return False
@@ -218,7 +220,7 @@ class Journal:
             self._fail(error)
             return False
         finally:
-            writing.pop()
+            writing.remove(thread)
         return True
 
     def sync(self) -> bool:
@@ -407,16 +409,16 @@ class Journal:
         """Close the descriptor, if it is ours, and if no other thread is about to write to it.
 
         The number is given to the next file that the program opens, and a late record would land in that one. So wait
-        for others that are in the middle of a write. One that takes longer (this may be a signal handler that has
-        interrupted it) keeps the descriptor open for good: a descriptor less is better than a program's file damaged.
-        So does a file system that cannot tell whose the descriptor is.
+        for others that are in the middle of a write. One that takes longer, or cannot go on (this is a signal handler
+        that has interrupted it), keeps the descriptor open for good: a descriptor less is better than a program's file
+        damaged. So does a file system that cannot tell whose the descriptor is.
         """
-        for _ in range(_PATIENCE):
-            if not self._writing:
-                break
+        patience = 0 if get_ident() in self._writing else _PATIENCE
+        while self._writing:
+            if not patience:
+                return
+            patience -= 1
             self._system.sleep(0.001)
-        else:
-            return
         descriptor, self._descriptor = self._descriptor, -1
         try:
             status = self._look_at(descriptor)

@@ -333,7 +333,10 @@ class TestWhoFinishesMeanwhile:
         assert sink.stored(None) == NOISE[: 2 * PIECE]
         assert (said["pieces"], said["size"]) == (2, 2 * PIECE)
 
-    def test_a_feeding_that_does_not_end_is_not_waited_for_and_what_is_told_is_in_the_file(self) -> None:
+    def test_a_feeding_that_does_not_end_is_not_waited_for_for_ever_and_what_is_told_is_in_the_file(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("recorder.capture._PATIENCE", 50)
         stuck, go_on = threading.Event(), threading.Event()
         sink = Sink()
 
@@ -380,11 +383,13 @@ class TestWhoFinishesMeanwhile:
         before = signal.signal(
             signal.SIGALRM, lambda *_: ends.append(body.finish("stopped", None)) if not ends else None
         )
+        began = time.monotonic()
         try:
             body.feed(b"first")
             body.feed(Interrupted(b"x" * size) if size < LIMIT else b"x" * size)
         finally:
             signal.signal(signal.SIGALRM, before)
+        assert time.monotonic() - began < 2, "it has waited for itself"
         ((said, content),) = ends
         pieces = sink.pieces[: said.get("pieces", 0)]
         stored = b"".join(map(content_bytes, pieces)) if content is None else content_bytes(content)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -496,7 +497,9 @@ class TestThreadsAndTheEnd:
         system.after_short = journal.close  # as a signal handler would
         system.faults[len(system.calls) + 1] = SHORT
         descriptor = journal._descriptor
+        began = time.monotonic()
         journal.append(record(0))
+        assert time.monotonic() - began < 2, "it has waited for itself"
         assert os.fstat(descriptor).st_ino == journal.path.stat().st_ino
         os.close(descriptor)
         assert numbers(journal.path) == [0]
