@@ -424,7 +424,6 @@ def requests_with_sessions_redirects_and_cookies(place: Place) -> Any:
             "/set-cookies",
             "/duplicate-headers",
             "/latin1-headers",
-            "/103",
             "/json",
             "/gzip",
         ):
@@ -443,6 +442,13 @@ def requests_with_sessions_redirects_and_cookies(place: Place) -> Any:
         digest = requests.auth.HTTPDigestAuth("user", "password")
         out.append(session.get(place.url + "/auth?scheme=digest", auth=digest).status_code)
     return out
+
+
+@scenario
+def an_early_hint_is_what_the_client_makes_of_it(place: Place) -> Any:
+    """http.client takes 103 for the response; so nothing more may be asked on that connection."""
+    with place.session() as session:
+        return session.get(place.url + "/103", headers={"Connection": "close"}).status_code
 
 
 @scenario
