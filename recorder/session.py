@@ -12,6 +12,7 @@ import functools
 import itertools
 import sys
 from contextlib import suppress
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
@@ -114,13 +115,13 @@ class Recording:
         from recorder.taps import seams  # noqa: PLC0415 -- see start
 
         seams.detach(self)
-        self._wait_for_writers()
+        patience = self._wait_for_writers(_PATIENCE_MS)
         for entry, exchange in list(self._open.values()):
             exchange.drop(entry)
             exchange.write(entry, "stopped")
             exchange.let_file_go()
         self._ending = True
-        self._wait_for_writers()  # of pieces of bodies that are being read on
+        self._wait_for_writers(patience)  # of pieces of bodies that are being read on
         self._account_for_the_rest()
         if self._introduced or not self._joined:
             if self.options.diagnose is not None:
@@ -149,7 +150,12 @@ class Recording:
         }
 
     def __enter__(self) -> Self:
-        """Give itself: `with recorder.start(...) as recording:` stops at the end of the block."""
+        """Give itself: `with recorder.start(...) as recording:` stops at the end of the block.
+
+        Raises RecordingStateError when it has been stopped: the block would not be recorded.
+        """
+        if self.stopped:
+            raise RecordingStateError(f"the recording of {self.path} is stopped already; start another one")
         return self
 
     def __exit__(
@@ -308,15 +314,15 @@ class Recording:
     def _count_loss(self, reason: str) -> None:
         self.lost[reason] = self.lost.get(reason, 0) + 1
 
-    def _wait_for_writers(self) -> None:
-        """Let threads that are in the middle of an interaction come to its end.
+    def _wait_for_writers(self, patience: int) -> int:
+        """Let threads that are in the middle of an interaction come to its end. Gives the milliseconds that are left.
 
         Not for ever: a signal handler that stops a recording may stand in the middle of one itself.
         """
-        patience = _PATIENCE_MS
         while self._busy and patience:
             patience -= 1
             SYSTEM.sleep(0.001)
+        return patience
 
     def _account_for_the_rest(self) -> None:
         """Name what an exception from outside (a signal handler's, a MemoryError) has cut off in its writing."""
@@ -417,7 +423,7 @@ def _start(path: str | os.PathLike[str], mode: Mode, options: Options) -> Record
 
     target = Path(path).absolute()
     for active in seams.recordings():
-        if active.path == target:
+        if realpath(active.path) == realpath(target):  # whatever folders and links the two were named by
             raise RecordingStateError(
                 f"{target} is being recorded already; stop that recording first, or choose another path"
             )
