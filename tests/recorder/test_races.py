@@ -92,9 +92,6 @@ class TestStop:
         end = check(path)
         assert (end["seen"], end["interactions"], end["lost"]) == (1, 1, {})
 
-    @pytest.mark.xfail(
-        strict=True, reason="stop takes its captures from a thread that is writing, and refuses its pieces"
-    )
     def test_a_long_body_that_ends_while_the_recording_stops_has_its_last_piece(
         self, origin: Origin, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
