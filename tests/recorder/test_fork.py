@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -40,18 +41,23 @@ def path(tmp_path: Path) -> Path:
 
 def run(name: str, *arguments: object, environment: Mapping[str, str] | None = None) -> str:
     """Run a program to its end, which it must reach as it would unrecorded."""
-    done = subprocess.run(
+    with subprocess.Popen(
         command(name, *arguments),
         cwd=ROOT,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=90,
         env=None if environment is None else dict(environment),
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert not done.stderr
-    return done.stdout
+        start_new_session=True,
+    ) as process:
+        try:
+            said, complained = process.communicate(timeout=90)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # a child that hangs would outlive its parent
+            raise
+    assert process.returncode == 0, complained
+    assert not complained
+    return said
 
 
 @dataclass
