@@ -36,7 +36,7 @@ __all__ = ["Recording", "join", "record", "start"]
 LONGEST_LINE = 64 * 1024 * 1024
 """Bytes of a line that every reader takes; a longer one would close the whole cassette to them."""
 _PATIENCE_MS = 500
-"""How long `stop` waits for other threads that are writing an interaction at that moment."""
+"""How long `stop` waits, at the most, for other threads that are writing at that moment."""
 _RESIDENT_INTERVAL_NS = 10_000_000
 """The resident size is read again after so long: reading it costs as much as a tenth of all recording of a request."""
 
@@ -81,6 +81,7 @@ class Recording:
         # One item for each thread that is beginning or writing an interaction now, so that `stop` can wait for it;
         # adding and removing one is atomic. The lock is for what happens once a process.
         self._busy: list[None] = []
+        self._busy_with_pieces: list[None] = []
         self._once = ForkLock()
         self._introducing = False
         self._ending = False
@@ -115,13 +116,15 @@ class Recording:
         from recorder.taps import seams  # noqa: PLC0415 -- see start
 
         seams.detach(self)
-        patience = self._wait_for_writers(_PATIENCE_MS)
+        deadline = SYSTEM.monotonic_ns() + _PATIENCE_MS * 1_000_000
+        self._wait_for(self._busy, deadline)
         for entry, exchange in list(self._open.values()):
             exchange.drop(entry)
             exchange.write(entry, "stopped")
             exchange.let_file_go()
+        self._wait_for(self._busy, deadline)  # whose exchange ended meanwhile
         self._ending = True
-        self._wait_for_writers(patience)  # of pieces of bodies that are being read on
+        self._wait_for(self._busy_with_pieces, deadline)
         self._account_for_the_rest()
         if self._introduced or not self._joined:
             if self.options.diagnose is not None:
@@ -203,8 +206,12 @@ class Recording:
         busy = self._busy
         busy.append(None)
         try:
-            if self._open.pop(entry.id, None) is not None:  # else `stop` has written it
-                self._write_interaction(entry, exchange, incomplete)
+            if self._open.pop(entry.id, None) is not None:  # else `stop` writes it
+                try:
+                    self._write_interaction(entry, exchange, incomplete)
+                finally:
+                    # Else each request would leave a circle for the collector. By nobody but the one who wrote it.
+                    entry.request = entry.response = None
         finally:
             busy.pop()
 
@@ -239,7 +246,7 @@ class Recording:
         """Write a body line. Raises CassetteWriteError only when `on_error` is "raise"."""
         if entry.pid != SYSTEM.getpid() or self.failure is not None:
             return
-        busy = self._busy
+        busy = self._busy_with_pieces
         busy.append(None)
         try:
             if self._ending:
@@ -314,15 +321,14 @@ class Recording:
     def _count_loss(self, reason: str) -> None:
         self.lost[reason] = self.lost.get(reason, 0) + 1
 
-    def _wait_for_writers(self, patience: int) -> int:
-        """Let threads that are in the middle of an interaction come to its end. Gives the milliseconds that are left.
+    @staticmethod
+    def _wait_for(busy: list[None], deadline: int) -> None:
+        """Let threads that are in the middle of an interaction, or of a piece of a body, come to its end.
 
         Not for ever: a signal handler that stops a recording may stand in the middle of one itself.
         """
-        while self._busy and patience:
-            patience -= 1
+        while busy and SYSTEM.monotonic_ns() < deadline:
             SYSTEM.sleep(0.001)
-        return patience
 
     def _account_for_the_rest(self) -> None:
         """Name what an exception from outside (a signal handler's, a MemoryError) has cut off in its writing."""
@@ -384,7 +390,7 @@ class Recording:
             self._numbers = itertools.count(1)
             self.lost = {}
             self._open = {}
-            self._busy = []
+            self._busy, self._busy_with_pieces = [], []
             self._introduced = self._introducing = False
             self._joined = True
             self._journal.after_fork()
