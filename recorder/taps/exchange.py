@@ -355,8 +355,6 @@ class Exchange:
             recording.write_interaction(entry, self, incomplete)
         except Exception as error:  # noqa: BLE001 -- a bug of ours must not reach the client; `lose` tells it
             recording.lose(entry, error)
-        finally:
-            entry.request = entry.response = None  # else each request would leave a circle for the collector
 
     def attempt(self, step: Callable[..., Any], *args: Any) -> Any:
         """Do what a tap has to do around a client's call, and what only a bug of ours makes fail.

@@ -40,12 +40,17 @@ class Call:
     Needed when the connection cannot be made: then http.client never hears of the request.
     """
 
-    __slots__ = ("_describe", "client", "started_ns")
+    __slots__ = ("_describe", "_is_for", "client", "started_ns")
 
-    def __init__(self, client: str, describe: Callable[[Any], Description]) -> None:
+    def __init__(self, client: str, is_for: Callable[[Any], bool], describe: Callable[[Any], Description]) -> None:
         self.client = client
+        self._is_for = is_for
         self.started_ns = SYSTEM.monotonic_ns()
         self._describe = describe
+
+    def is_for(self, connection: Any) -> bool:
+        """Tell a connection of this call from one that, say, a body generator makes for itself meanwhile."""
+        return self._is_for(connection)
 
     def describe(self, connection: Any) -> Description:
         """Give method, target, headers and body."""
@@ -300,6 +305,8 @@ def _begin(connection: Any, state: _State, method: str, target: str) -> None:
     _abandon(state)
     now = SYSTEM.monotonic_ns()
     call = CALL.get()
+    if call is not None and not call.is_for(connection):
+        call = None
     started = now
     connect_ns = None
     if connection.sock is not None and state.requests == 0 and state.connect_ended_ns:
@@ -448,6 +455,8 @@ def _fail_connect(
     call = CALL.get()
     recordings = seams.active()
     try:
+        if call is not None and not call.is_for(connection):
+            call = None
         if exchange is None and call is not None:
             described = call.describe(connection)
             url_base = _url_base(connection, tunnel)

@@ -20,7 +20,7 @@ def tap_conn_request(original: Any) -> Any:
         if not seams.active():
             return original(self, conn, request_uri, method, body, headers)
         asked = (str(method), str(request_uri), list(dict(headers or {}).items()), body)
-        token = CALL.set(Call(version_of("httplib2"), lambda _: asked))
+        token = CALL.set(Call(version_of("httplib2"), lambda made: made is conn, lambda _: asked))
         try:
             return original(self, conn, request_uri, method, body, headers)
         finally:

@@ -26,7 +26,9 @@ def tap_urlopen(original: Any) -> Any:
         outer = CALL.get()
         # A retry and a redirect are urlopen inside urlopen: the client is who called the outermost one.
         client = outer.client if outer is not None and _is_own_frame() else _client()
-        token = CALL.set(Call(client, lambda _: _describe(self, args, kwargs)))
+        token = CALL.set(
+            Call(client, lambda made: isinstance(made, self.ConnectionCls), lambda _: _describe(self, args, kwargs))
+        )
         try:
             return original(self, *args, **kwargs)
         finally:

@@ -217,7 +217,6 @@ def http_client_complains_as_ever_when_used_wrongly(place: Place) -> Any:
         out.append(failure(connection.getresponse))
         out.append(response.read())  # type: ignore[arg-type]
         out.append(failure(lambda: connection.putrequest("GET", "/a b\n")))
-        connection.close()
         out.append(failure(lambda: connection.send(object())))  # type: ignore[arg-type]
     return out
 
