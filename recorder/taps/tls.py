@@ -18,6 +18,7 @@ import re
 import ssl
 import sys
 from collections import OrderedDict
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
@@ -330,6 +331,8 @@ _HASHED = re.compile(r"[0-9a-f]{8}\.r?[0-9]+").fullmatch
 
 
 def _mark(name: Any, status: os.stat_result) -> tuple[Any, ...]:
+    if not S_ISREG(status.st_mode):
+        raise OSError(f"{name} is no file: what is read from it once may not be there again")
     changed = max(status.st_mtime_ns, status.st_ctime_ns)
     if abs(SYSTEM.realtime_ns() - changed) < _UNSETTLED_NS:
         raise OSError(f"{name} was changed just now")

@@ -379,13 +379,34 @@ def test_authorities_that_change_on_the_disk_are_noticed(
         assert ask() is True
 
 
+def test_authorities_from_a_pipe_can_be_read_once_recorded_as_bare(world: World, tmp_path: Path) -> None:
+    """As a shell's `<(...)` gives them."""
+
+    def run() -> list[Any]:
+        reading, writing = os.pipe()
+        try:
+            os.write(writing, world.ours.bundle.read_bytes())
+            os.close(writing)
+            path = f"/dev/fd/{reading}"
+            return [with_urllib3(world.urls["ours"] + "/whoami", ca_certs=path) for _ in range(2)]
+        finally:
+            os.close(reading)
+
+    bare = run()
+    assert bare[0] == TRUSTED
+    with recorder.record(tmp_path / "cassette.jsonl"):
+        recorded = run()
+    assert recorded == bare
+    assert recorded[1] != TRUSTED
+
+
 class CoarseTimes(System):
     """A file system whose clock ticks every 50 ms, as some do, or slower."""
 
     @staticmethod
     def stat(path: Any, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> Any:
         status = Path(path).stat()
-        names = ("st_mtime_ns", "st_ctime_ns", "st_size", "st_ino", "st_dev")
+        names = ("st_mode", "st_mtime_ns", "st_ctime_ns", "st_size", "st_ino", "st_dev")
         told = {name: getattr(status, name) for name in names}
         return SimpleNamespace(
             **{name: value - value % 50_000_000 if "time" in name else value for name, value in told.items()}
@@ -438,7 +459,6 @@ def test_the_environments_authorities_are_looked_at_for_each_connection(
     name: str, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nothing = tmp_path / "nothing"
-    nothing.mkdir()
     places = {}
     for which, authority in (("ours", world.ours), ("theirs", world.theirs)):
         path = add_hashed(tmp_path / which, authority.bundle)
