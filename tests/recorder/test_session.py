@@ -412,6 +412,41 @@ def test_a_request_that_waits_for_its_response_when_the_recording_stops_gets_it(
     assert end_of(cassette)["interactions"] == 1
 
 
+def test_a_response_that_comes_after_the_stop_has_a_file_as_it_should_be(
+    origin: Origin, gate: Gate, cassette: Path
+) -> None:
+    recording = recorder.start(cassette)
+    connection = http.client.HTTPConnection("localhost", origin.port, timeout=20)
+    connection.request("GET", "/gate")
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(connection.getresponse)
+        assert gate.reached.wait(20)
+        time.sleep(0.05)  # until the thread waits in the middle of reading the head
+        recording.stop()
+        gate.opened.set()
+        response = asked.result(20)
+    assert type(raw_file(response)) is SocketIO
+    assert_no_recorder_in(response, connection)
+    assert response.read() == b"at last\n"
+    connection.close()
+
+
+def test_a_thread_that_is_about_to_read_when_its_tee_goes_reads_all_the_same(origin: Origin, cassette: Path) -> None:
+    """It has found the method of the teed class, and comes to run it when the class is the original again."""
+    with recorder.record(cassette) as recording:
+        connection, response = open_response(origin)
+        raw = raw_file(response)
+        teed = type(raw)
+        assert teed is not SocketIO
+        recording.stop()
+        buffer = bytearray(100)
+        assert teed.readinto(raw, buffer) == 100
+        teed.close(raw)
+        assert raw.closed
+        with contextlib.suppress(ValueError):  # http.client flushes it first
+            connection.close()
+
+
 def test_a_body_that_is_being_sent_when_the_recording_stops_is_sent_on(origin: Origin, cassette: Path) -> None:
     recording = recorder.start(cassette)
 
@@ -818,6 +853,9 @@ def run_through(origin: Origin) -> list[Any]:
         out.append(response.raw.read(10))
     with sessions.get(origin.url + "/bytes/3000?framing=close", stream=True, timeout=20) as response:
         out.append(response.content)
+    abandoned = http.client.HTTPConnection("localhost", origin.port, timeout=20)
+    abandoned.request("GET", "/json")
+    abandoned.close()
     out.append(sessions.head(origin.url + "/bytes/10", timeout=20).headers["Content-Length"])
     for url in ("http://127.0.0.1:1/", "https://127.0.0.1:1/"):
         with pytest.raises(requests.ConnectionError) as refused:
@@ -887,6 +925,23 @@ def test_a_bug_of_ours_never_reaches_the_program(
     assert recording.interactions >= len(bare) / 2
     end_of(cassette)
     assert calls, "else the row tests nothing"
+
+
+def test_a_response_that_we_gave_up_on_has_its_file_back(
+    origin: Origin, cassette: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*args: Any) -> None:
+        raise InjectedError("a bug of ours")
+
+    with recorder.record(cassette) as recording:
+        connection, response = open_response(origin)
+        monkeypatch.setattr("recorder.capture.BodyCapture.feed", fail)
+        start = response.read(20_000)
+        assert type(raw_file(response)) is SocketIO
+        assert start + response.read() == payload(300_000)
+        connection.close()
+    assert recording.lost == {"recorder error: InjectedError": 1}
+    assert "please report it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
