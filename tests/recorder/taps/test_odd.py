@@ -171,6 +171,22 @@ def test_any_two_bytes_end_a_chunk_as_they_do_in_http_client(cut: int) -> None:
     assert framing.done
 
 
+def test_a_request_line_without_a_method_or_version_is_recorded_as_it_is(origin: Origin, cassette: Path) -> None:
+    """CPython's own tests send such; the schema, which `interactions` holds each line against, takes them."""
+    with recorder.record(cassette):
+        for version in ("HTTP/1.1", ""):
+            connection = http.client.HTTPConnection("localhost", origin.port)
+            connection._http_vsn_str = version  # type: ignore[attr-defined]
+            connection.putrequest("" if version else "GET", "/json")
+            connection.endheaders()
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                connection.getresponse().read()
+            connection.close()
+    first, second = interactions(cassette)
+    assert first["request"]["method"] == ""
+    assert second["request"]["http_version"] == ""
+
+
 def test_each_kind_of_trouble_is_told_once(origin: Origin, cassette: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with recorder.record(cassette) as recording, requests.Session() as session:
         session.trust_env = False
