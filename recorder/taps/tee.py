@@ -88,7 +88,7 @@ class Tee:
         if framing is None or framing.done:
             exchange.finish()
             self.release()
-        elif (buffered and exchange.receive(buffered)) or not exchange.entries:
+        elif buffered and exchange.receive(buffered):
             self.release()
 
     def release(self) -> None:
