@@ -119,8 +119,8 @@ class Recording:
         deadline = SYSTEM.monotonic_ns() + _PATIENCE_MS * 1_000_000
         self._wait_for(self._busy, deadline)
         for entry, exchange in list(self._open.values()):
-            exchange.drop(entry)
             exchange.write(entry, "stopped")
+            exchange.drop(entry)  # not before: until it is written, what goes on must reach it
             exchange.let_file_go()
         self._wait_for(self._busy, deadline)  # whose exchange ended meanwhile
         self._ending = True

@@ -258,16 +258,16 @@ class Exchange:
 
     def receive_head(self, head: ResponseHead, framing: Deframer | None) -> None:
         """Take the response's head. `framing` None: there is no body (HEAD, 204, 304)."""
-        self.response_head = head
-        self._framing = framing
-        if self.failure is not None and self.failure["phase"] == "send":
-            # The server answered before it had read the request: what broke the sending is no failure that the client
-            # saw.
-            self.failure = None
         if framing is not None:
             codings = _codings(head.headers)
             for entry in self.entries:
                 entry.response = entry.open_body("response", codings)
+        self._framing = framing
+        self.response_head = head  # last: another thread may be writing this exchange, because its recording stops
+        if self.failure is not None and self.failure["phase"] == "send":
+            # The server answered before it had read the request: what broke the sending is no failure that the client
+            # saw.
+            self.failure = None
 
     def receive(self, data: bytes) -> bool:
         """Take bytes of the response body off the wire.
@@ -476,11 +476,13 @@ class Exchange:
             "body": None,
         }
         framing = self._framing
-        if framing is not None and entry.response is not None:
-            if incomplete == "unread":
-                response["body"] = _unseen("unread")
-                return response
-            response["body"], content = entry.response.finish(incomplete, framing.name)
+        captured = entry.response
+        if framing is not None and (captured is None or incomplete == "unread"):
+            response["body"] = _unseen(incomplete or "stopped")
+        elif framing is not None and captured is not None:
+            if incomplete == "stopped" and framing.done:
+                incomplete = None  # it was read to its end in this very moment
+            response["body"], content = captured.finish(incomplete, framing.name)
             if content is not None:
                 bodies["response"] = content
             if framing.trailers:
