@@ -867,6 +867,13 @@ def run_through(origin: Origin) -> list[Any]:
     return out
 
 
+@pytest.fixture(scope="module")
+def bare() -> list[Any]:
+    """What the program sees without any recording; the same on every server."""
+    with Origin() as server:
+        return run_through(server)
+
+
 class InjectedError(Exception):
     """A bug of ours."""
 
@@ -897,9 +904,13 @@ BUGS = [
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("place", BUGS)
 def test_a_bug_of_ours_never_reaches_the_program(
-    place: str, origin: Origin, cassette: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    place: str,
+    origin: Origin,
+    bare: list[Any],
+    cassette: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    bare = run_through(origin)
     recording = recorder.start(cassette, body_limit=1024)
     assert get(origin)
     calls = 0
@@ -913,8 +924,8 @@ def test_a_bug_of_ours_never_reaches_the_program(
         broken.setattr(place, fail)
         recorded = run_through(origin)
     assert recorded == bare
-    again = run_through(origin)
-    assert again == bare
+    for _ in range(3):
+        assert get(origin)
     recording.stop()
     assert recording.seen == recording.interactions + sum(recording.lost.values())
     told = capsys.readouterr().err
@@ -922,7 +933,7 @@ def test_a_bug_of_ours_never_reaches_the_program(
     assert set(recording.lost) == {"recorder error: InjectedError"}
     assert "InjectedError in the recorder; please report it" in told
     # What could be recorded is: before the bug, and after it.
-    assert recording.interactions >= len(bare) / 2
+    assert recording.interactions >= 4
     end_of(cassette)
     assert calls, "else the row tests nothing"
 
