@@ -146,7 +146,9 @@ class _Place:
         plugins = [part for name in ("each_test", *suite.plugins) for part in ("-p", name)]
         without = [part for name in ("cacheprovider", "randomly", "xdist") for part in ("-p", f"no:{name}")]
         configuration = [] if suite.own_configuration else ["-c", os.devnull, f"--rootdir={self._tests}"]
-        bounds = [f"--timeout={TEST_SECONDS}", "-q", "-ra", *configuration]
+        # Tracebacks as Python writes them: for its own, pytest parses source, and CPython 3.11 may fail in that with
+        # "AST constructor recursion depth mismatch" (gh-106905).
+        bounds = [f"--timeout={TEST_SECONDS}", "--tb=native", "-q", "-ra", *configuration]
         return [str(self._python), "-m", "pytest", *plugins, *without, *bounds, *suite.options, *suite.paths]
 
     def _environment(self) -> Path:

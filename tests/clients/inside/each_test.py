@@ -115,31 +115,23 @@ class _Leftovers:
 class _Witness:
     """Counts the responses that http.client gives to whoever calls `getresponse`, by status, without the recorder.
 
-    It wraps what no tap touches: the functions that read the status line and the header fields.
+    It wraps what no tap touches: the function that reads the header fields, when the status line has been read.
     """
 
     def __init__(self) -> None:
         self._seen: list[int] = []
-        self._status = threading.local()
 
     def install(self) -> None:
-        response_class: Any = http.client.HTTPResponse  # what begins with an underscore has no declared type
-        read_status, parse_headers = response_class._read_status, http.client.parse_headers
-
-        @functools.wraps(read_status)
-        def _read_status(response: Any) -> Any:
-            line = read_status(response)
-            self._status.last = line[1]
-            return line
+        parse_headers = http.client.parse_headers
 
         @functools.wraps(parse_headers)
         def _parse_headers(*args: Any, **kwargs: Any) -> Any:
             message = parse_headers(*args, **kwargs)
-            if _is_below_getresponse():
-                self._seen.append(self._status.last)
+            status = _status_for_getresponse()
+            if status is not None:
+                self._seen.append(status)
             return message
 
-        response_class._read_status = _read_status
         http.client.parse_headers = _parse_headers
 
     def take(self) -> Counter[int]:
@@ -148,15 +140,19 @@ class _Witness:
         return Counter(seen)
 
 
-def _is_below_getresponse() -> bool:
-    frame = sys._getframe(2)
-    for _ in range(4):  # `begin`, perhaps the tap on it, then `getresponse`: a tunnel and a server have none
+def _status_for_getresponse() -> int | None:
+    """Give the status of the response that is being read, None where nobody called `getresponse` for it.
+
+    A tunnel reads its head by itself, and a server reads requests. Between `begin` and `getresponse` may be a tap.
+    """
+    frame = begin = sys._getframe(2)
+    for _ in range(4):
         if frame.f_code.co_name == "getresponse" and frame.f_globals.get("__name__") == "http.client":
-            return True
+            return int(begin.f_locals["self"].status)
         if frame.f_back is None:
             break
         frame = frame.f_back
-    return False
+    return None
 
 
 WITNESS = _Witness()
