@@ -201,7 +201,10 @@ def tap_getresponse(original: Any) -> Any:
         try:
             response = original(self, *args, **kwargs)
         except BaseException as error:
-            exchange.attempt(_fail_response, state, exchange, error, around)
+            # Before the head was begun nothing has touched the wire, and the request goes on: asked too early or twice
+            # (ResponseNotReady), or with an argument that there is not (urllib3 1.26 tries `buffering`, TypeError).
+            if _READING.get() is not exchange:
+                exchange.attempt(_fail_response, state, exchange, error, around)
             raise
         else:
             if state.exchange is exchange:
@@ -420,8 +423,6 @@ def _take_unread(exchange: Exchange, response: Any) -> None:
 
 
 def _fail_response(state: _State, exchange: Exchange, error: BaseException, around: BaseException | None) -> None:
-    if type(error).__name__ == "ResponseNotReady":
-        return  # asked too early or twice: nothing happened on the wire, and the request goes on
     if state.exchange is exchange:
         state.exchange = None
     exchange.fail("response" if exchange.response_head is None else "body", error, around)

@@ -187,6 +187,21 @@ def test_a_request_line_without_a_method_or_version_is_recorded_as_it_is(origin:
     assert second["request"]["http_version"] == ""
 
 
+def test_a_getresponse_that_never_reached_the_wire_does_not_end_its_request(origin: Origin, cassette: Path) -> None:
+    """urllib3 1.26 asks with `buffering=True` first, and on the TypeError without."""
+    with recorder.record(cassette) as recording:
+        connection = http.client.HTTPConnection("localhost", origin.port)
+        connection.request("GET", "/json")
+        with pytest.raises(TypeError):
+            connection.getresponse(buffering=True)  # type: ignore[call-arg]
+        assert connection.getresponse().read().startswith(b'{"ok"')
+        connection.close()
+    (interaction,) = interactions(cassette)
+    assert interaction["response"]["status"] == 200
+    assert "error" not in interaction
+    assert recording.errors == 0
+
+
 def test_each_kind_of_trouble_is_told_once(origin: Origin, cassette: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with recorder.record(cassette) as recording, requests.Session() as session:
         session.trust_env = False
