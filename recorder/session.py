@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Recording", "join", "record", "start"]
 
 LONGEST_LINE = 64 * 1024 * 1024
-"""Bytes of a line that every reader takes; a longer one would close the whole cassette to them."""
+"""Bytes of a line that every reader takes (`read.MAX_LINE`); a longer one would close the whole cassette to them."""
 _PATIENCE_MS = 500
 """How long `stop` waits, at the most, for other threads that are writing at that moment."""
 _RESIDENT_INTERVAL_NS = 10_000_000

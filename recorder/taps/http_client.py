@@ -575,13 +575,6 @@ def _url_base(connection: Any, tunnel: _Tunnel) -> str:
 
 # Who asks.
 
-_BY_MODULE = {
-    "urllib.request": "urllib.request",
-    "xmlrpc.client": "xmlrpc.client",
-    "httplib2": "httplib2",
-    "botocore": "botocore",
-}
-
 
 def _client_of(connection: Any) -> str:
     """Name the library that uses http.client: by the connection's class, else by who called."""

@@ -17,7 +17,8 @@ import requests
 
 import recorder
 from recorder.framing import Chunked
-from recorder.journal.read import Reader
+from recorder.journal.read import MAX_LINE, Reader
+from recorder.session import LONGEST_LINE
 from recorder.system import Clock
 from tests.recorder.cassettes import body, interactions, lines
 from tests.servers.certificates import authority
@@ -83,6 +84,10 @@ def test_a_head_of_any_length_leaves_a_line_that_every_reader_takes(origin: Orig
     assert interaction["request"]["head_size"] > 20_000_000
     with Reader(cassette, mode="strict") as reader:
         assert [line.type for line in reader][-1] == "end"
+
+
+def test_no_line_is_written_that_a_reader_refuses() -> None:
+    assert LONGEST_LINE <= MAX_LINE
 
 
 def test_a_request_body_that_did_not_go_out_whole_says_so(origin: Origin, cassette: Path) -> None:
