@@ -17,8 +17,10 @@ __all__ = [
     "ClientNotSupportedError",
     "NotACassetteError",
     "OutputError",
+    "PolicyError",
     "RecorderError",
     "RecordingStateError",
+    "SecretsError",
     "UsageError",
 ]
 
@@ -57,6 +59,18 @@ class RecordingStateError(UsageError):
     """A recording was started or stopped twice, or the same cassette is being recorded already."""
 
     slug = "recording-state"
+
+
+class PolicyError(UsageError):
+    """A redaction policy could not be read, or says what cannot be meant."""
+
+    slug = "policy"
+
+
+class SecretsError(UsageError):
+    """A source of secrets, a variable or a file, is missing or unusable. The message never holds a value."""
+
+    slug = "secrets"
 
 
 # Whoever made the file must act: it is not what it should be.

@@ -1,0 +1,1 @@
+"""Redaction: which values are secret, where they hide, and what stands in their place."""
