@@ -9,6 +9,7 @@ marked by whether this recorder's median reaches it.
     python benchmarks/record.py                          # everything; half an hour on two cores
     python benchmarks/record.py --skip-peers --rounds 3  # this recorder against the bare program
     python benchmarks/record.py --only keep-alive --json > runs.json
+    python benchmarks/record.py --redact                 # what redaction adds: without it, with it, with known secrets
 
 Memory is read from /proc, so it runs on Linux. It needs requests, certifi and trustme, and for the peers `pip` with an
 index: each gets an environment under `.venv-peers/`, with the versions of requests and urllib3 that run here.
@@ -38,6 +39,10 @@ HERE: Final = Path(__file__).resolve().parent
 PEERS: Final = ("vcrpy", "keboola.vcr", "cassetter")
 OURS: Final = "recorder"
 BARE: Final = "bare"
+UNREDACTED: Final = "recorder-unredacted"
+SECRETS: Final = "recorder-secrets"
+TITLES: Final = {UNREDACTED: "without redaction", OURS: "as it comes", SECRETS: "with 10 known secrets"}
+"""The columns of the table about redaction. As it comes, this recorder redacts."""
 RUN_TIMEOUT: Final = 900
 """Seconds that one run may take before it counts as failed."""
 
@@ -45,10 +50,12 @@ RUN_TIMEOUT: Final = 900
 def main() -> int:
     """Run what the command line asks for, print the table, and tell whether the bars were reached."""
     options = parse_arguments()
-    rows = [row for row in ROWS if options.only in (None, row.workload)]
+    rows = [row for row in ROWS + REDACTION_ROWS * options.redact if options.only in (None, row.workload)]
     with tempfile.TemporaryDirectory(prefix="benchmark-") as directory, origin(Path(directory)) as place:
         environments = {BARE: sys.executable, OURS: sys.executable}
-        if not options.skip_peers:
+        if options.redact:
+            environments = dict.fromkeys((BARE, *TITLES), sys.executable)
+        elif not options.skip_peers:
             environments |= peer_environments()
         tables = [
             [measure(row, allocator, environments, place, options) for row in rows]
@@ -64,9 +71,12 @@ def main() -> int:
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--only", choices=[row.workload for row in ROWS], help="one row of the table")
+    options.add_argument("--only", choices=[row.workload for row in ROWS + REDACTION_ROWS], help="one row of the table")
     options.add_argument("--rounds", type=int, help="pairs of bare and recorded for each row; default: the row's own")
     options.add_argument("--peer-rounds", type=int, default=1, help="rounds in which the peers take part (default 1)")
+    options.add_argument(
+        "--redact", action="store_true", help="this recorder without redaction, as it comes and with known secrets"
+    )
     options.add_argument("--skip-peers", action="store_true", help="only the bare program and this recorder")
     options.add_argument(
         "--allocator",
@@ -78,7 +88,10 @@ def parse_arguments() -> argparse.Namespace:
         "--tree", type=Path, default=HERE.parent, help="the checkout whose recorder is measured (default: this one)"
     )
     options.add_argument("--json", action="store_true", help="print every run's figures instead of the table")
-    return options.parse_args()
+    chosen = options.parse_args()
+    if chosen.only in [row.workload for row in REDACTION_ROWS] and not chosen.redact:
+        options.error(f"--only {chosen.only} is a row of the table about redaction: add --redact")
+    return chosen
 
 
 # What is measured. A figure compares one recorded run with the bare run beside it.
@@ -215,6 +228,12 @@ ROWS: Final = (
     ),
 )
 
+REDACTION_ROWS: Final = (
+    Row("signed-in", "1,000 x 2 KB, Authorization and cookies in each", 1000, 15, (TIME, CPU, TO_DISK)),
+    Row("text-downloads", "3 x 50 MB of text, streamed", 3, 3, (PEAK._replace(bar=12), TIME, TO_DISK)),
+)
+"""What only redaction makes a difference to."""
+
 
 # Running it.
 
@@ -273,7 +292,7 @@ def measure(
     with_peers = allocator == "system" or row.about_memory
     for turn in range(options.rounds or row.rounds):
         peers = [name for name in environments if name in PEERS] if with_peers and turn < options.peer_rounds else []
-        order = [BARE, OURS, *peers]
+        order = [BARE, *(name for name in environments if name in TITLES), *peers]
         runs = {
             name: run_once(row, name, environments[name], allocator, place, options.tree)
             for name in order[:: (-1) ** turn]
@@ -321,7 +340,7 @@ def run_environment(name: str, allocator: str, bundle: str, tree: Path) -> dict[
     environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
     environment["REQUESTS_CA_BUNDLE"] = bundle
     environment.pop("PYTHONPATH", None)
-    if name == OURS:
+    if name in TITLES:
         environment["PYTHONPATH"] = str(tree.resolve())
     if allocator != "system":
         environment["LD_PRELOAD"] = allocator
@@ -339,7 +358,7 @@ def interactions(cassette: Path, name: str) -> int:
     if name == BARE:
         return 0
     beginning = {
-        OURS: b'{"type":"interaction"',
+        **dict.fromkeys(TITLES, b'{"type":"interaction"'),
         "vcrpy": b"- request:",
         "keboola.vcr": b'    {"request": ',
         "cassetter": b"- request:",
@@ -378,10 +397,14 @@ def peer_environments() -> dict[str, str]:
 
 def render(results: Sequence[Result]) -> str:
     """Put the results of one allocator into a Markdown table."""
-    recorders = [OURS, *(name for name in PEERS if any(name in {*r.pairs, *r.failures} for r in results))]
+    recorders = [name for name in (*TITLES, *PEERS) if any(name in {*r.pairs, *r.failures} for r in results)]
     allocator = results[0].allocator if results else "system"
-    head = ["work (HTTPS, requests), against bare", "bar", "bare", "this recorder", "reached"]
-    head += [f"{name} {peer_version(results, name)}".strip() for name in recorders[1:]]
+    head = ["work (HTTPS, requests), against bare", "bar", "bare"]
+    if SECRETS in recorders:
+        head += [*(TITLES[name] for name in recorders), "reached"]
+    else:
+        head += ["this recorder", "reached"]
+        head += [f"{name} {peer_version(results, name)}".strip() for name in recorders[1:]]
     lines = [f"Allocator: {allocator}.", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for result in results:
         lines += [
@@ -398,7 +421,8 @@ def cells(result: Result, figure: Figure, recorders: Sequence[str], *, first: bo
     bare = figure.bare(sorted(bares, key=lambda run: run.wall_s)[len(bares) // 2]) if bares else ""
     verdicts = "" if figure.bar is None else ("yes" if reached(result, figure) else "**no**")
     values = [cell(result, figure, name) for name in recorders]
-    return [title, figure.bar_text(), bare, values[0], verdicts, *values[1:]]
+    ours = sum(name in TITLES for name in recorders)
+    return [title, figure.bar_text(), bare, *values[:ours], verdicts, *values[ours:]]
 
 
 def cell(result: Result, figure: Figure, name: str) -> str:
@@ -415,9 +439,12 @@ def cell(result: Result, figure: Figure, name: str) -> str:
 
 
 def reached(result: Result, figure: Figure) -> bool:
-    """Hold this recorder's median against the bar."""
-    found = [figure.value(run, bare) for run, bare in result.pairs.get(OURS, [])]
-    return bool(found) and OURS not in result.failures and figure.reached(median(found))
+    """Hold this recorder's median against the bar; where it redacts in two ways, both medians."""
+    return all(
+        name not in result.failures
+        and figure.reached(median(figure.value(run, bare) for run, bare in result.pairs[name]))
+        for name in ({OURS, SECRETS} & {*result.pairs, *result.failures})
+    )
 
 
 def peer_version(results: Sequence[Result], name: str) -> str:
@@ -441,7 +468,7 @@ def notes(results: Sequence[Result]) -> list[str]:
 
 def verdict(results: Sequence[Result]) -> int:
     """Turn the results into an exit code."""
-    if any(OURS in result.failures for result in results):
+    if any(name in TITLES for result in results for name in result.failures):
         return 2
     return 0 if all(reached(result, figure) for result in results for figure in result.row.figures) else 1
 

@@ -26,6 +26,8 @@ import trustme
 BLOCK = bytes(range(256)) * 256
 """64 KiB that are no UTF-8, so that no recorder can take a download for text."""
 
+COOKIE = b"Set-Cookie: visit=4f1d8a90c2e7b356; Path=/; Secure; HttpOnly\r\n"
+
 DOWNLOAD_SIZE = 50 * 1024 * 1024
 
 Answer = tuple[bytes, bytes, int]
@@ -98,17 +100,19 @@ def prepared_answers() -> dict[bytes, Answer]:
     """Build every answer that this server can give, by path."""
     return {
         b"/2k": whole(document(2048), b"application/json"),
+        b"/account": whole(document(2048), b"application/json", COOKIE),
         b"/500k": whole(document(500_000), b"application/json"),
         b"/50m": (answer_head(DOWNLOAD_SIZE, b"application/octet-stream"), BLOCK, DOWNLOAD_SIZE // len(BLOCK)),
+        b"/50m-text": (answer_head(DOWNLOAD_SIZE, b"application/x-ndjson"), text_block(), DOWNLOAD_SIZE // len(BLOCK)),
     }
 
 
-def whole(body: bytes, kind: bytes) -> Answer:
+def whole(body: bytes, kind: bytes, more: bytes = b"") -> Answer:
     """Build an answer whose body goes out in one piece."""
-    return answer_head(len(body), kind), body, 1
+    return answer_head(len(body), kind, more), body, 1
 
 
-def answer_head(length: int, kind: bytes) -> bytes:
+def answer_head(length: int, kind: bytes, more: bytes = b"") -> bytes:
     """Build a head with the dozen headers that an API behind a proxy sends."""
     return (
         b"HTTP/1.1 200 OK\r\n"
@@ -123,8 +127,7 @@ def answer_head(length: int, kind: bytes) -> bytes:
         b"X-Request-Id: 0e9a4c52-6d0b-4f0e-9a53-5b8c2f7d1e44\r\n"
         b"X-RateLimit-Limit: 5000\r\n"
         b"X-RateLimit-Remaining: 4987\r\n"
-        b"Strict-Transport-Security: max-age=31536000\r\n"
-        b"\r\n"
+        b"Strict-Transport-Security: max-age=31536000\r\n" + more + b"\r\n"
     )
 
 
@@ -138,6 +141,17 @@ def document(size: int) -> bytes:
         text += item
     filler = size - len(text) - len(ending)
     return (text + json.dumps({"pad": "." * filler}) + "]").encode()
+
+
+def text_block() -> bytes:
+    """Build JSON lines of the size of BLOCK; blanks fill the last line up."""
+    lines, size = b"", len(BLOCK)
+    for number in itertools.count():
+        line = json.dumps(record(number)).encode() + b"\n"
+        if len(lines) + len(line) >= size:
+            return lines + b" " * (size - len(lines) - 1) + b"\n"
+        lines += line
+    raise AssertionError
 
 
 def record(number: int) -> dict[str, object]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import hashlib
 import importlib
 import json
 import os
@@ -35,6 +36,8 @@ PIECE: Final = 64 * 1024
 THREADS: Final = 8
 TIMEOUT: Final = 60
 """Seconds; passed with each request, as a careful program does."""
+SECRETS: Final = [hashlib.sha256(b"secret %d" % number).hexdigest()[:40] for number in range(10)]
+"""What `signed_in` sends, and what a recorder may be told to look for."""
 
 Program = Callable[[], None]
 
@@ -165,6 +168,18 @@ def keep_alive(url: str, count: int, gauge: Gauge) -> None:
         gauge.stop()
 
 
+def signed_in(url: str, count: int, gauge: Gauge) -> None:
+    """Read small bodies in one session, with Authorization and cookies in each request; each answer sets a cookie."""
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {SECRETS[0]}"
+        session.cookies.set("session", SECRETS[1])
+        session.cookies.set("theme", "dark")
+        gauge.start()
+        for number in range(count):
+            read(session, f"{url}/account?page={number}", SMALL)
+        gauge.stop()
+
+
 def new_sessions(url: str, count: int, gauge: Gauge) -> None:
     """Open a session for each request and close it at once."""
     gauge.start()
@@ -195,14 +210,19 @@ def large_bodies(url: str, count: int, gauge: Gauge) -> None:
         gauge.stop()
 
 
-def downloads(url: str, count: int, gauge: Gauge) -> None:
+def downloads(url: str, count: int, gauge: Gauge, *, path: str = "/50m") -> None:
     """Read long bodies piece by piece in one session, and let the pieces go."""
     with requests.Session() as session:
         gauge.start()
         for number in range(count):
-            with session.get(f"{url}/50m?part={number}", timeout=TIMEOUT, stream=True) as response:
+            with session.get(f"{url}{path}?part={number}", timeout=TIMEOUT, stream=True) as response:
                 expect(sum(len(piece) for piece in response.iter_content(PIECE)), DOWNLOAD)
         gauge.stop()
+
+
+def text_downloads(url: str, count: int, gauge: Gauge) -> None:
+    """Read long bodies of text in the same way."""
+    downloads(url, count, gauge, path="/50m-text")
 
 
 def soak(url: str, count: int, gauge: Gauge) -> None:
@@ -242,10 +262,12 @@ def threads(url: str, count: int, gauge: Gauge) -> None:
 
 WORKLOADS: Final[dict[str, Callable[[str, int, Gauge], None]]] = {
     "keep-alive": keep_alive,
+    "signed-in": signed_in,
     "new-sessions": new_sessions,
     "open-sessions": open_sessions,
     "large-bodies": large_bodies,
     "downloads": downloads,
+    "text-downloads": text_downloads,
     "soak": soak,
     "threads": threads,
 }
@@ -264,6 +286,20 @@ def run_recorder(cassette: Path, program: Program) -> None:
     """Record with this project, as it comes."""
     recorder = importlib.import_module("recorder")
     with recorder.record(cassette):
+        program()
+
+
+def run_recorder_unredacted(cassette: Path, program: Program) -> None:
+    """Record with this project, and leave everything in."""
+    recorder = importlib.import_module("recorder")
+    with recorder.record(cassette, redact=False):
+        program()
+
+
+def run_recorder_secrets(cassette: Path, program: Program) -> None:
+    """Record with this project, and tell it what must not be found in the cassette."""
+    recorder = importlib.import_module("recorder")
+    with recorder.record(cassette, secrets=SECRETS):
         program()
 
 
@@ -291,6 +327,8 @@ def run_cassetter(cassette: Path, program: Program) -> None:
 RECORDERS: Final[dict[str, Callable[[Path, Program], None]]] = {
     "bare": run_bare,
     "recorder": run_recorder,
+    "recorder-unredacted": run_recorder_unredacted,
+    "recorder-secrets": run_recorder_secrets,
     "vcrpy": run_vcrpy,
     "keboola.vcr": run_keboola_vcr,
     "cassetter": run_cassetter,
