@@ -182,7 +182,7 @@ class Policy:
         _set(self, "personal", _personal(personal))
         _set(self, "callbacks", _callbacks(callbacks))
         _set(self, "key", _key(key))
-        _set(self, "key_source", key_source or ("random" if key is None else "given"))
+        _set(self, "key_source", "random" if key is None else key_source or "given")
         _set(self, "origins", tuple(sorted(set(origins))))
 
     def merge(self, *others: Policy) -> Policy:
