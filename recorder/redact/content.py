@@ -1,0 +1,149 @@
+"""What a body is, by its headers and by its own bytes; and what follows from its change.
+
+Law: the bytes decide, the headers only help. Nothing here changes a body, but to pack it again as it was packed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from base64 import b64encode
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from recorder.coding import CodingError, open_decoder
+from recorder.redact.leaf import Context
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Packed", "context_of", "follow", "unpack", "wide_codec"]
+
+MOST_UNPACKED: Final = 32 * 1024 * 1024
+"""Bytes that a compressed file inside a body may grow to, to be looked into."""
+
+_CHARSET: Final = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_-]+)", re.IGNORECASE)
+_BOUNDARY: Final = re.compile(r"boundary\s*=\s*(?:\"([^\"]{1,200})\"|([^\s;]{1,200}))", re.IGNORECASE)
+_TEXTUAL: Final = re.compile(
+    r"text/|.*(?:json|xml|javascript|urlencoded|graphql|yaml|csv|html)|multipart/", re.IGNORECASE
+)
+_FORM: Final = "application/x-www-form-urlencoded"
+_GZIP: Final = b"\x1f\x8b\x08"
+_ZSTD: Final = b"\x28\xb5\x2f\xfd"
+
+
+def context_of(headers: Any, data: bytes | None, *, token_request: bool) -> Context:  # noqa: ANN401 -- pairs, or None
+    """Tell what a body is. `data` None: it is a stream, and its headers are all that is known."""
+    kind = ""
+    for pair in headers if isinstance(headers, list) else ():
+        if len(pair) == 2 and isinstance(pair[0], str) and len(pair[0]) == 12 and pair[0].lower() == "content-type":
+            kind = str(pair[1])
+    boundary = _BOUNDARY.search(kind) if kind[:10].lower() == "multipart/" else None
+    return Context(
+        body=True,
+        form=kind[: len(_FORM)].lower() == _FORM,
+        token_endpoint=token_request,
+        binary=not _TEXTUAL.match(kind) and data is not None and not _is_text(data),
+        boundary=(boundary[1] or boundary[2]).encode("iso-8859-1", "replace") if boundary else b"",
+    )
+
+
+def wide_codec(data: bytes, context: Context) -> str | None:
+    """Give the codec of a body in UTF-16 or UTF-32, where decoding and encoding gives the same bytes; else None."""
+    if b"\0" not in data[:64] and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+        return None
+    for codec in ("utf-16-le", "utf-16-be"):
+        zeros = data[1:64:2] if codec == "utf-16-le" else data[0:64:2]
+        marked = data[:2] == (b"\xff\xfe" if codec == "utf-16-le" else b"\xfe\xff")
+        if not marked and zeros.count(0) * 10 < len(zeros) * 7:
+            continue
+        try:
+            if data.decode(codec).encode(codec) == data:
+                return codec
+        except UnicodeDecodeError:
+            continue
+    del context
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A compressed file that is a body: what is in it, and how to pack it again."""
+
+    plain: bytes
+    context: Context
+    pack: Callable[[bytes], bytes]
+
+
+def unpack(data: bytes) -> Packed | None:
+    """Open a gzip or zstd file. None where it is none, is broken, or grows beyond `MOST_UNPACKED`."""
+    coding = "gzip" if data.startswith(_GZIP) else "zstd" if data.startswith(_ZSTD) else None
+    if coding is None:
+        return None
+    out: list[bytes] = []
+    size = 0
+    try:
+        decoder = open_decoder([coding])
+        for piece in decoder.feed(data):
+            size += len(piece)
+            if size > MOST_UNPACKED:
+                return None
+            out.append(piece)
+        decoder.finish()
+    except CodingError:
+        return None
+    plain = b"".join(out)
+    context = Context(body=True, binary=not _is_text(plain))
+    return Packed(plain, context, _gzip if coding == "gzip" else _zstd)
+
+
+def follow(headers: list[Any], before: Any, size: int, old: bytes | None, new: bytes | None) -> list[Any]:  # noqa: ANN401
+    """Give the headers of a body without content coding, after its change: Content-Length and digests follow."""
+    out: list[Any] = []
+    for pair in headers:
+        name = pair[0].lower() if len(pair) == 2 and isinstance(pair[0], str) else ""
+        value = pair[1] if name else None
+        if name == "content-length" and value == str(before):
+            value = str(size)
+        elif old is not None and new is not None and isinstance(value, str) and name in _DIGESTS:
+            for algorithm in ("md5", "sha1", "sha256", "sha512"):
+                was = hashlib.new(algorithm, old, usedforsecurity=False)
+                now = hashlib.new(algorithm, new, usedforsecurity=False)
+                value = value.replace(b64encode(was.digest()).decode(), b64encode(now.digest()).decode())
+                value = value.replace(was.hexdigest(), now.hexdigest())
+        out.append(pair if not name or value == pair[1] else (pair[0], value))
+    return out
+
+
+_DIGESTS: Final = frozenset(
+    {"content-md5", "digest", "content-digest", "repr-digest", "x-amz-content-sha256", "etag", "x-content-digest"}
+)
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in data
+
+
+def _gzip(plain: bytes) -> bytes:
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    return packer.compress(plain) + packer.flush()
+
+
+def _zstd(plain: bytes) -> bytes:
+    try:
+        import zstandard  # noqa: PLC0415 -- where it is installed
+    except ImportError:
+        from importlib import import_module  # noqa: PLC0415 -- see above
+
+        for name in ("compression.zstd", "backports.zstd"):
+            try:
+                return bytes(import_module(name).compress(plain))
+            except ImportError:
+                continue
+        raise
+    return zstandard.ZstdCompressor().compress(plain)

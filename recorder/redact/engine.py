@@ -1,0 +1,685 @@
+"""The redaction engine: one interaction in, one line out, with nothing known left in it.
+
+Law: every text of an interaction that somebody sent passes through here before it is written: URL, headers and their
+names, reason, error messages, bodies. What is measured (times, sizes, counts, the tokens of processes) does not. After
+redaction the output is looked at again for every known value; where one is left, the leaf goes, and where that does not
+help, the body. The same input and key give the same output, whatever was redacted before, and a second run changes
+nothing.
+
+Memory: a few copies of one line; known values as `known` says; at most `MOST_LEARNED` learned ones, and some 4,096
+remembered headers.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets as entropy
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import orjson
+
+from recorder.capture import encode_content
+from recorder.redact import content
+from recorder.redact.headers import header_spans, password_of
+from recorder.redact.known import Known, Needle, doubt, reveal
+from recorder.redact.leaf import Context, Finding, Index, Rules, Scanner, resolve, splice
+from recorder.redact.learning import MOST_LEARNED, Learned, worth_learning
+from recorder.redact.names import is_token_endpoint, normalize
+from recorder.redact.placeholders import Placeholders
+from recorder.redact.policy import Policy, Secret
+from recorder.redact.stream import BodyStream
+from recorder.redact.verification import holds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from recorder.redact.known import Span
+
+__all__ = ["MOST_LEARNED", "BodyStream", "Finding", "Hit", "Redactor", "StreamedBody"]
+
+Part = Literal["request", "response"]
+
+_ROUNDS: Final = 4
+"""Times that a leaf is gone over: a value may come to light when another one around it has gone."""
+_MOST_REMEMBERED: Final = 4096
+_LONGEST_REMEMBERED: Final = 1024
+_BODIES: Final = b',"bodies":'
+_INTERACTION: Final = b'{"type":"interaction"'
+_BODY: Final = b'{"type":"body"'
+_HEADER: Final = b'{"type":"header"'
+_MEASURED: Final = frozenset(
+    {
+        "type",
+        "id",
+        "seq",
+        "started_at",
+        "timings_ms",
+        "client",
+        "process",
+        "pid",
+        "thread",
+        "rss",
+        "redacted",
+        "of",
+        "part",
+        "piece",
+        "run",
+    }
+)
+"""Keys of lines whose values a recorder writes of itself."""
+_STRING: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_WORD: Final = re.compile(rb"[^\s&;,<>\"'=?]+")
+_HIDDEN_MARKS: Final = (b"\\u00", b"\\x", b"&#", b"%", b'"base64":"')
+_HEADER_CONTEXT: Final = Context(url=True)
+_URL_CONTEXT: Final = Context(url=True)
+_TEXT_CONTEXT: Final = Context()
+_NAME_CONTEXT: Final = Context(fold_case=True, binary=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Bytes [start, end) that would be redacted, and the rule."""
+
+    start: int
+    end: int
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedBody:
+    """What became of a body in pieces: its new size in bytes and sha256 (hexadecimal), and what was redacted."""
+
+    size: int
+    sha256: str
+    findings: tuple[Finding, ...] = ()
+
+
+class Redactor:
+    """A policy at work: with its known values, with what it has learned, and with the key of its placeholders.
+
+    `recording`: what is learned is found in fewer forms (see `Learned`), so that learning costs little. `deep`: look
+    also for values in several encodings, one inside another. `environment`: where the policy's `environment` looks;
+    default: that of the process.
+
+    Not for use by several threads at once, but for `redact_record` and streams: these only ever replace what others read.
+    """
+
+    __slots__ = (
+        "_callbacks",
+        "_deep",
+        "_index",
+        "_known",
+        "_learned",
+        "_policy",
+        "_recording",
+        "_remembered",
+        "_remembered_names",
+        "_rules",
+        "_scanner",
+        "key",
+        "longest_known",
+        "placeholders",
+        "unproven",
+    )
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        deep: bool = False,
+        recording: bool = False,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._policy = policy
+        self._deep = deep
+        self._recording = recording
+        self._callbacks = policy.callbacks
+        self.key = policy.key or entropy.token_bytes(32)
+        self.placeholders = Placeholders(self.key)
+        self._rules = Rules(policy)
+        self._known, self.unproven = _known_values(policy, os.environ if environment is None else environment)
+        self.longest_known = max((len(known.raw) for known in self._known), default=0)
+        self._index = Index(self._known, self._rules.stems, self._rules.formats)
+        self._learned = Learned(frozenset(known.raw for known in self._known), brief=recording)
+        self._scanner = Scanner(self._rules, [self._index])
+        self._remembered: dict[tuple[str, str], tuple[str, str, tuple[Finding, ...]]] = {}
+
+    # What it is.
+
+    def describe(self) -> dict[str, Any]:
+        """Give what the header line says under `redaction`: which policy, and what cannot be promised. Never a value."""
+        told: dict[str, Any] = {
+            "version": 1,
+            "policy": self._policy.fingerprint(),
+            "key": self._policy.key_source,
+            "known": len(self._known),
+        }
+        if self.unproven:
+            told["unproven"] = list(self.unproven)
+        return told
+
+    def learned(self) -> frozenset[str]:
+        """Give the values learned so far."""
+        return self._learned.values()
+
+    def learn(self, values: Iterable[str]) -> None:
+        """Take values that were learned elsewhere."""
+        for value in values:
+            self._learned.add(value)
+        self._take_learned()
+
+    def learn_from(self, span: Span) -> None:
+        """Learn the value of a span that went because of its place."""
+        if span.learn and worth_learning(span.value, span.rule):
+            self._learned.add(span.value.decode("utf-8"))
+            self._take_learned()
+
+    def _take_learned(self) -> None:
+        indexes = self._learned.indexes()
+        if indexes is not None:
+            self.longest_known = max(self.longest_known, self._learned.longest)
+            self._scanner = Scanner(self._rules, [self._index, *indexes])
+            self._remembered = {}
+
+    # Lines.
+
+    def redact_record(self, record: dict[str, Any]) -> tuple[bytes, list[Finding]]:
+        """Give the line, with its line feed, of an interaction that was just recorded, and what was redacted.
+
+        `record` is what `Exchange.describe` gives; its lists and values stay as they are.
+        """
+        for callback in self._callbacks:
+            changed = callback(deepcopy(record))
+            record = record if changed is None else changed
+        bodies = record["bodies"]
+        head = {key: value for key, value in record.items() if key != "bodies"}
+        return self._interaction(head, bodies, _dump(bodies))
+
+    def redact_line(
+        self, line: bytes, *, pieces: Mapping[Part, StreamedBody] | None = None
+    ) -> tuple[bytes, list[Finding]]:
+        """Redact any line of a cassette, with or without its line feed. The same bytes where there is nothing to do.
+
+        `pieces` says what became of bodies in pieces that were changed. A body line is redacted by itself: of a value
+        across two pieces only `open_stream` knows. Raises ValueError, without recorded bytes, for what is no JSON object.
+        """
+        ending = line[len(line.rstrip(b"\r\n")) :]
+        bare = line[: len(line) - len(ending)] if ending else line
+        if bare.startswith(_INTERACTION):
+            new, findings = self._interaction_line(bare, pieces or {})
+        elif bare.startswith(_HEADER):
+            new, findings = self._header_line(bare)
+        elif self._is_clean(bare):
+            return line, []
+        else:
+            new, findings = self._other_line(bare)
+        return (line if new == bare else new + ending), findings
+
+    def _interaction_line(self, line: bytes, pieces: Mapping[Part, StreamedBody]) -> tuple[bytes, list[Finding]]:
+        at = line.find(_BODIES)
+        head = _object(line[:at] + b"}") if at >= 0 else None
+        tail = line[at + len(_BODIES) : -1] if at >= 0 and line.endswith(b"}") else b""
+        if head is None or (tail and not tail.startswith(b"{")):
+            head = _object(line)
+            if head is None:
+                raise ValueError("no JSON object")
+            tail = _dump(head.pop("bodies", {}))
+        elif self._callbacks:
+            head["bodies"] = _object(tail) or {}
+        if self._callbacks:
+            return self._by_callbacks(line, head, pieces)
+        new, findings = self._interaction(head, None, tail, pieces)
+        new = new[:-1]
+        if findings or pieces:
+            return new, findings
+        return line, []
+
+    def _by_callbacks(
+        self, line: bytes, record: dict[str, Any], pieces: Mapping[Part, StreamedBody]
+    ) -> tuple[bytes, list[Finding]]:
+        before = deepcopy(record)
+        for callback in self._callbacks:
+            changed = callback(deepcopy(record))
+            record = record if changed is None else changed
+        bodies = record.pop("bodies", {})
+        new, findings = self._interaction(record, bodies, _dump(bodies), pieces)
+        if before != {**record, "bodies": bodies}:
+            findings = [*findings, Finding("policy:callback", "interaction", "text", "")]
+        return (new[:-1], findings) if findings or pieces else (line, [])
+
+    def _interaction(
+        self,
+        head: dict[str, Any],
+        bodies: dict[str, Any] | None,
+        tail: bytes,
+        pieces: Mapping[Part, StreamedBody] | None = None,
+    ) -> tuple[bytes, list[Finding]]:
+        """Redact an interaction given as its head, and its bodies as an object or as JSON."""
+        findings: list[Finding] = []
+        for part, streamed in (pieces or {}).items():
+            _describe_anew(head.get(part), streamed.size, streamed.sha256, None, None)
+            findings.extend(streamed.findings)
+        for _ in range(_ROUNDS):
+            scanner = self._scanner
+            head = self._head(head, findings)
+            if self._bodies_need_a_look(tail):
+                if bodies is None:
+                    bodies = _object(tail)
+                    if bodies is None:
+                        raise ValueError("its bodies are no JSON object")
+                head, bodies = self._bodies(head, bodies, findings)
+                tail = _dump(bodies)
+            if self._scanner is scanner:
+                break  # nothing was learned on the way that could stand elsewhere in it
+        if findings:
+            head = _with_counts(head, findings)
+        return _dump(head)[:-1] + _BODIES + tail + b"}\n", findings
+
+    def _header_line(self, line: bytes) -> tuple[bytes, list[Finding]]:
+        head = _object(line)
+        if head is None:
+            raise ValueError("no JSON object")
+        told = self.describe()
+        if head.get("redaction") == told:
+            return line, []
+        head["redaction"] = told
+        return _dump(head), []
+
+    def _other_line(self, line: bytes) -> tuple[bytes, list[Finding]]:
+        record = _object(line)
+        if record is None:
+            raise ValueError("no JSON object")
+        findings: list[Finding] = []
+        if line.startswith(_BODY):
+            place = f"{record.get('part')}.body"
+            data = _bytes_of(record)
+            new, found = self._body(data, Context(body=True, binary="base64" in record), place)
+            if found:
+                record.pop("text", None)
+                record.pop("base64", None)
+                record.update(encode_content(new if new is not None else self.mark(data)))
+                findings.extend(found)
+        else:
+            record = self._walk(record, str(record.get("type", "line")), findings)
+        return (_dump(record), findings) if findings else (line, [])
+
+    # The head: everything but bodies.
+
+    def _head(self, head: dict[str, Any], findings: list[Finding]) -> dict[str, Any]:
+        new = dict(head)
+        request, response, error = head.get("request"), head.get("response"), head.get("error")
+        if isinstance(request, dict):
+            new["request"] = self._request(request, findings)
+        if isinstance(response, dict):
+            new["response"] = self._response(response, findings)
+        if isinstance(error, dict):
+            new["error"] = self._error(error, findings)
+        rest = _dump(
+            {key: value for key, value in new.items() if key not in ("request", "response", "error", *_MEASURED)}
+        )
+        if not self._is_clean(rest):
+            for key in new.keys() - _MEASURED - {"request", "response", "error"}:
+                new[key] = self._walk(new[key], key, findings)
+        return new
+
+    def _request(self, request: dict[str, Any], findings: list[Finding]) -> dict[str, Any]:
+        new = dict(request)
+        url = request.get("url")
+        if isinstance(url, str):
+            context = _URL_CONTEXT._replace(token_endpoint=True) if is_token_endpoint(url) else _URL_CONTEXT
+            new["url"] = self._text(url, context, "request.url", findings)
+            if isinstance(request.get("target"), str):
+                new["target"] = self._text(request["target"], context, "request.target", findings)
+        if isinstance(request.get("method"), str):
+            new["method"] = self._remember("", request["method"], _TEXT_CONTEXT, "request.method", findings)[1]
+        new["headers"] = self._headers(request.get("headers"), "request.headers", findings)
+        return new
+
+    def _response(self, response: dict[str, Any], findings: list[Finding]) -> dict[str, Any]:
+        new = dict(response)
+        if isinstance(response.get("reason"), str):
+            new["reason"] = self._remember("", response["reason"], _TEXT_CONTEXT, "response.reason", findings)[1]
+        new["headers"] = self._headers(response.get("headers"), "response.headers", findings)
+        if response.get("trailers"):
+            new["trailers"] = self._headers(response["trailers"], "response.trailers", findings)
+        return new
+
+    def _error(self, error: dict[str, Any], findings: list[Finding]) -> dict[str, Any]:
+        new = dict(error)
+        if isinstance(error.get("message"), str):
+            new["message"] = self._text(error["message"], _URL_CONTEXT, "error.message", findings)
+        cause = error.get("cause")
+        if isinstance(cause, dict) and isinstance(cause.get("message"), str):
+            new["cause"] = {**cause, "message": self._text(cause["message"], _URL_CONTEXT, "error.cause", findings)}
+        if isinstance(error.get("received"), str):
+            data, found = self._body(_from_base64(error["received"]), Context(body=True), "error.received")
+            if found:
+                findings.extend(found)
+                new["received"] = (
+                    encode_content(b"\xff" + (data or b""))["base64"] if data is None else _to_base64(data)
+                )
+        return new
+
+    def _headers(self, pairs: Any, place: str, findings: list[Finding]) -> Any:  # noqa: ANN401 -- whatever a line holds
+        if not isinstance(pairs, list):
+            return pairs
+        remembered = self._remembered
+        new: list[Any] = []
+        for pair in pairs:
+            known = remembered.get((pair[0], pair[1])) if len(pair) == 2 else None
+            if known is None:
+                if len(pair) != 2 or not isinstance(pair[0], str) or not isinstance(pair[1], str):
+                    new.append(pair)
+                    continue
+                known = self._look_at_header(pair[0], pair[1])
+            new.append((known[0], known[1]))
+            if known[2]:
+                findings.extend([replace(finding, place=place) for finding in known[2]])
+        return new
+
+    def _look_at_header(self, name: str, value: str) -> tuple[str, str, tuple[Finding, ...]]:
+        folded = normalize(name)
+        octets, codec = _octets(value)
+        rules = self._rules
+        found: list[Finding] = []
+        new, told = self._leaf(octets, _HEADER_CONTEXT, "", lambda data: header_spans(folded, data, rules))
+        if told:
+            found.extend(told)
+            if folded in rules.credentials:
+                self._learn_password(octets)
+        new_name, name_codec = _octets(name)
+        changed, told = self._leaf(new_name, _NAME_CONTEXT, "")
+        found.extend(told)
+        known = (changed.decode(name_codec) if told else name, new.decode(codec), tuple(found))
+        if len(name) + len(value) <= _LONGEST_REMEMBERED:
+            if len(self._remembered) >= _MOST_REMEMBERED:
+                self._remembered = {}
+            self._remembered[name, value] = known
+        return known
+
+    def _learn_password(self, credentials: bytes) -> None:
+        scheme, _, rest = credentials.strip().partition(b" ")
+        if scheme.lower() != b"basic":
+            return
+        password = password_of(rest.strip())
+        if password is not None and worth_learning(password, "password"):
+            self.learn([password.decode("utf-8")])
+
+    def _remember(
+        self, name: str, value: str, context: Context, place: str, findings: list[Finding]
+    ) -> tuple[str, str, tuple[Finding, ...]]:
+        """Redact a text that comes again and again."""
+        known = self._remembered.get((place + name, value))
+        if known is None:
+            octets, codec = _octets(value)
+            new, found = self._leaf(octets, context, place)
+            known = (name, new.decode(codec), tuple(found))
+            if len(value) <= _LONGEST_REMEMBERED and len(self._remembered) < _MOST_REMEMBERED:
+                self._remembered[place + name, value] = known
+        findings.extend(known[2])
+        return known
+
+    def _text(self, text: str, context: Context, place: str, findings: list[Finding]) -> str:
+        octets, codec = _octets(text)
+        new, found = self._leaf(octets, context, place)
+        if not found:
+            return text
+        findings.extend(found)
+        return new.decode(codec)
+
+    def _walk(self, value: Any, place: str, findings: list[Finding]) -> Any:  # noqa: ANN401 -- whatever a line holds
+        """Redact every text of a value that this release does not know."""
+        if isinstance(value, str):
+            return self._text(value, _TEXT_CONTEXT, place, findings)
+        if isinstance(value, list):
+            return [self._walk(item, place, findings) for item in value]
+        if isinstance(value, dict):
+            return {
+                self._text(key, _TEXT_CONTEXT, place, findings): self._walk(item, f"{place}.{key}"[:80], findings)
+                if not (place == "line" and key in _MEASURED)
+                else item
+                for key, item in value.items()
+            }
+        return value
+
+    # Bodies.
+
+    def _bodies_need_a_look(self, tail: bytes) -> bool:
+        """Tell whether bodies, given as JSON, may hold anything that goes. Quick, and certain when it says no."""
+        if len(tail) <= 2:
+            return False
+        rules = self._rules
+        if rules.personal or rules.json_paths is not None or rules.dynamic or self._deep:
+            return True
+        low = tail.lower()
+        if any(index.touches(low) for index in self._scanner.indexes):
+            return True
+        if b'"base64":"' in tail or (b"@" in tail and b"://" in tail.replace(b"\\", b"")):
+            return True
+        return reveal(tail) is not None
+
+    def _bodies(
+        self, head: dict[str, Any], bodies: dict[str, Any], findings: list[Finding]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        new_head, new_bodies = dict(head), dict(bodies)
+        url = head["request"].get("url") if isinstance(head.get("request"), dict) else None
+        for part, held in bodies.items():
+            message = head.get(part)
+            if not isinstance(held, dict) or not isinstance(message, dict):
+                new_bodies[part] = self._walk(held, "bodies", findings)
+                continue
+            data = _bytes_of(held)
+            context = content.context_of(message.get("headers"), data, token_request=_is_token_request(part, url))
+            new, found = self._body(data, context, f"{part}.body")
+            if not found:
+                continue
+            findings.extend(found)
+            removed = new is None
+            new = self.mark(data) if new is None else new
+            new_bodies[part] = {**{k: v for k, v in held.items() if k not in ("text", "base64")}, **encode_content(new)}
+            message = dict(message)
+            _describe_anew(message, len(new), sha256(new, usedforsecurity=False).hexdigest(), data, new)
+            if removed and isinstance(message.get("body"), dict):
+                message["body"]["removed"] = "a known value could not be taken out of it"
+            new_head[part] = message
+        return new_head, new_bodies
+
+    def _body(self, data: bytes, context: Context, place: str) -> tuple[bytes | None, list[Finding]]:
+        """Redact a body whose transfer and content codings are off. None in place of the bytes: it must go as a whole."""
+        packed = content.unpack(data)
+        if packed is not None:
+            inner, found = self._body(packed.plain, packed.context, place)
+            return (None if inner is None else packed.pack(inner)) if found else data, found
+        codec = content.wide_codec(data, context)
+        if codec is not None:
+            plain = data.decode(codec).encode("utf-8")
+            narrow, found = self._body(plain, context._replace(binary=False), place)
+            return (None if narrow is None else narrow.decode("utf-8").encode(codec)) if found else data, found
+        new, found = self._leaf(data, context, place, purge=True)
+        if found and found[-1].rule == "verify" and found[-1].kind == "removed":
+            return None, found
+        return new, found
+
+    def open_stream(self, part: Part, headers: Any, url: str | None) -> BodyStream:  # noqa: ANN401 -- pairs, or None
+        """Begin a body that is beyond the limit, of a request or a response with these headers."""
+        context = content.context_of(headers, None, token_request=_is_token_request(part, url))
+        return BodyStream(self, context, f"{part}.body")
+
+    # One leaf.
+
+    def _leaf(
+        self,
+        data: bytes,
+        context: Context,
+        place: str,
+        more: Callable[[bytes], list[Span]] | None = None,
+        *,
+        purge: bool = False,
+    ) -> tuple[bytes, list[Finding]]:
+        findings: list[Finding] = []
+        for _ in range(_ROUNDS):
+            spans = self._scanner.spans(data, context)
+            if more is not None and (others := more(data)):
+                spans = resolve([*spans, *others])
+            if not spans:
+                break
+            for span in spans:
+                self.learn_from(span)
+            data, found = splice(data, spans, self.placeholders, place, binary=context.binary)
+            findings.extend(found)
+        if findings or self._deep:
+            data = self._verified(data, place, findings, purge=purge)
+        return data, findings
+
+    def _verified(self, data: bytes, place: str, findings: list[Finding], *, purge: bool) -> bytes:
+        """Look again at what is to be written. What still holds a known value goes: a string, or all of it."""
+        if not self.known_in(data):
+            return data
+        if purge:
+            for pattern in (_STRING, _WORD):
+                new = pattern.sub(self._purged, data)
+                if not self.known_in(new):
+                    findings.append(Finding("verify", place, "leaf", ""))
+                    return new
+        findings.append(Finding("verify", place, "removed", ""))
+        return self.mark(data)
+
+    def _purged(self, match: re.Match[bytes]) -> bytes:
+        text = match.group()
+        if not self.known_in(text):
+            return text
+        return b'"%s"' % self.mark(text) if text.startswith(b'"') else self.mark(text)
+
+    def find(self, data: bytes, context: Context) -> list[Span]:
+        """Give what goes from a leaf."""
+        return self._scanner.spans(data, context)
+
+    def known_in(self, data: bytes) -> bool:
+        """Tell whether a known value stands in `data`, in any single-step encoding; with `deep`, in several."""
+        if self._scanner.known_spans(data):
+            return True
+        if not self._deep:
+            return False
+        values = [known.raw for known in self._known] + [value.encode() for value in self._learned.values()]
+        return holds(data, [value for value in values if len(value) >= 6]) is not None  # noqa: PLR2004 -- provable
+
+    def mark(self, data: bytes) -> bytes:
+        """Give a placeholder for a whole leaf."""
+        return self.placeholders.text(data, "removed").encode()
+
+    def check(self, data: bytes, *, yaml: bool = False) -> list[Hit]:
+        """Give everything in a text file that would be redacted: known values, places, token formats."""
+        context = Context(body=True, yaml=yaml)
+        return [Hit(span.start, span.end, span.rule) for span in self._scanner.spans(data, context)]
+
+    def redact_text(self, data: bytes, place: str) -> tuple[bytes, list[Finding]]:
+        """Redact bytes as if they were a body."""
+        new, found = self._body(data, content.context_of(None, data, token_request=False), place)
+        return (self.mark(data) if new is None else new), found
+
+    def _is_clean(self, data: bytes) -> bool:
+        low = data.lower()
+        for index in self._scanner.indexes:
+            for entry, start, _ in index.find(low):
+                if isinstance(entry, Needle) or entry is not None:
+                    return False
+                del start
+        return reveal(data) is None
+
+
+def _known_values(policy: Policy, environment: Mapping[str, str]) -> tuple[list[Known], tuple[str, ...]]:
+    given = list(policy.secrets)
+    if policy.environment:
+        from recorder.redact.sources import from_environment  # noqa: PLC0415 -- only where it is asked for
+
+        given.extend(from_environment(environment))
+    known: dict[str, Known] = {}
+    unproven: dict[str, None] = {}
+    for secret in sorted(given, key=_order):
+        if secret.value in known:
+            continue
+        why = doubt(secret.value)
+        if why is not None:
+            unproven[f"{secret.source}: {why}"] = None
+        if why is None or why.startswith("short"):
+            known[secret.value] = Known(secret.value, f"known:{secret.source}")
+    return list(known.values()), tuple(unproven)
+
+
+def _order(secret: Secret) -> tuple[bool, str]:
+    return (secret.source.startswith("env:"), secret.source)
+
+
+def _is_token_request(part: str, url: object) -> bool:
+    return part == "request" and isinstance(url, str) and is_token_endpoint(url)
+
+
+def _describe_anew(
+    message: Any,
+    size: int,
+    digest: str,
+    old: bytes | None,
+    new: bytes | None,  # noqa: ANN401 -- of a line
+) -> None:
+    """Write size, digest and the headers that depend on them into a message that is ours to change."""
+    if not isinstance(message, dict) or not isinstance(message.get("body"), dict):
+        return
+    before = message["body"].get("size")
+    message["body"] = {**message["body"], "size": size, "sha256": digest}
+    if isinstance(message.get("headers"), list) and not message["body"].get("coding"):
+        message["headers"] = content.follow(message["headers"], before, size, old, new)
+
+
+def _with_counts(head: dict[str, Any], findings: list[Finding]) -> dict[str, Any]:
+    counts: dict[str, int] = dict(head.get("redacted") or {})
+    for finding in findings:
+        counts[finding.rule] = counts.get(finding.rule, 0) + finding.count
+    return {
+        **{key: value for key, value in head.items() if key != "redacted"},
+        "redacted": dict(sorted(counts.items())),
+    }
+
+
+def _octets(text: str) -> tuple[bytes, str]:
+    """Give the bytes of a text of ISO-8859-1, as headers are kept; of another text, its UTF-8."""
+    try:
+        return text.encode("iso-8859-1"), "iso-8859-1"
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass"), "utf-8"
+
+
+def _bytes_of(held: dict[str, Any]) -> bytes:
+    text = held.get("text")
+    return text.encode("utf-8") if isinstance(text, str) else _from_base64(held.get("base64") or "")
+
+
+def _from_base64(text: object) -> bytes:
+    try:
+        return b64decode(text if isinstance(text, str) else "", validate=True)
+    except (Base64Error, ValueError):
+        raise ValueError("its base64 is broken") from None
+
+
+def _to_base64(data: bytes) -> str:
+    from base64 import b64encode  # noqa: PLC0415 -- errors only
+
+    return b64encode(data).decode("ascii")
+
+
+def _dump(value: object) -> bytes:
+    return orjson.dumps(value)
+
+
+def _object(data: bytes) -> dict[str, Any] | None:
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None

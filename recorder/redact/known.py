@@ -1,0 +1,345 @@
+"""Known values: how each is found in every form in which it may stand in a leaf of an interaction.
+
+Law: a needle only says where to look; whether the value stands there is decided on the bytes themselves. What is
+replaced is the value in the form in which it stands, and nothing around it.
+
+The longest run of letters and digits of a value survives percent, JSON and XML escapes: it is the needle of all textual
+forms. Base64 (three alignments, two alphabets), hexadecimal digits and UTF-16 have needles of their own. Needles are
+compared in lower case, so one scan of lower-cased bytes finds them together with names and token formats.
+
+Memory: about 2 KB for a value, and four times that once an escaped copy of it was met.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import quote, quote_plus
+
+from recorder.redact.placeholders import MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["SHORTEST", "SHORTEST_PROVABLE", "Known", "Needle", "Span", "bare_number", "doubt", "reveal"]
+
+SHORTEST: Final = 3
+"""Bytes: a shorter value is not looked for."""
+SHORTEST_PROVABLE: Final = 6
+"""Bytes: a shorter value is replaced where it stands alone as a word, and nothing more can be promised of it."""
+_LONGEST_NEEDLE: Final = 32
+_LONGEST_BASE64_NEEDLE: Final = 40
+_SHORTEST_CORE: Final = 4
+_DIGITS_ALONE: Final = 16
+"""A value of fewer digits than this counts only where no digit stands beside it."""
+_LONGEST_ESCAPE: Final = 48
+"""Bytes that one character of a value may take, in whatever escapes."""
+
+_COMMON: Final = frozenset(
+    """
+    true false null none nil undefined nan yes no on off unknown default example test tests testing user users username
+    admin root guest public private name value values data text html json xml utf-8 utf8 gzip deflate identity chunked
+    close keep-alive bearer basic digest token tokens secret secrets password passwords authorization cookie cookies
+    host localhost 127.0.0.1 0.0.0.0 get post put patch delete head options http https http/1.1 request requests
+    response responses header headers body bodies interaction process diagnosis size wire_size sha256 complete status
+    reason method url target error message type client connection thread reused peer proxy started_at timings_ms
+    first_byte total base64 redacted application charset content length encoding accept agent python production
+    development staging local
+    """.split()
+)
+_RUN: Final = re.compile(rb"[A-Za-z0-9]+")
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]*")
+_NUMBER: Final = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_HIDDEN: Final = re.compile(
+    rb"%(?:25)*(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])|\\+(?:u00|x)(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"
+    rb"|&(?:amp;)*#(?:0*(\d{2,3})|[xX]0*([3-7][0-9A-Fa-f]));"
+)
+"""Letters and digits that are written as escapes, though they need none."""
+
+# How a value stands, and so what takes its place.
+TEXT: Final = 0
+NUMBER: Final = 1
+BASE64: Final = 2
+HEX: Final = 3
+UTF16: Final = 4
+QUOTED: Final = 5
+LITERAL: Final = 6
+_ALONE: Final = 7
+"""A short value, which counts as a whole word only."""
+_ESCAPED: Final = 8
+"""A value without a core: found by the spellings that are usual."""
+
+
+class Span(NamedTuple):
+    """Bytes [start, end) that go, and what they meant.
+
+    `value` is the secret in its plain form, by which the placeholder is made; `style` how it stands there; `detail`
+    depends on it: the alignment of base64, the codec of UTF-16, the quote marks of what was an object, the bytes of a
+    literal replacement. `open` is true where the end of the data was met before the end of the value.
+    """
+
+    start: int
+    end: int
+    rule: str
+    value: bytes
+    style: int = TEXT
+    detail: bytes = b""
+    kind: str | None = None
+    learn: bool = False
+    open: bool = False
+
+
+class Needle(NamedTuple):
+    """Lower-cased bytes to look for, and how the value `known` stands where they are found."""
+
+    pattern: bytes
+    known: Known
+    style: int
+    detail: int
+
+
+class Known:
+    """One value that must not stay anywhere. `rule` names its source."""
+
+    __slots__ = ("_core_at", "_digits", "_pattern", "_whole", "kind", "needles", "raw", "rule")
+
+    def __init__(self, value: str, rule: str, *, brief: bool = False) -> None:
+        """Take a value for which `doubt` has no word, or says that it is short.
+
+        `brief`: fewer needles (no hexadecimal digits, no UTF-16), for what is learned while recording.
+        """
+        self.raw = value.encode("utf-8")
+        self.rule = rule
+        self.kind: str | None = None
+        self._pattern: re.Pattern[bytes] | None = None
+        self._digits = self.raw.isdigit()
+        core = max(_RUN.findall(self.raw), key=len, default=b"")
+        self._core_at = self.raw.find(core)
+        self._whole = core == self.raw
+        self.needles: list[Needle] = list(self._needles(core[:_LONGEST_NEEDLE], brief=brief))
+
+    def _needles(self, core: bytes, *, brief: bool) -> Iterator[Needle]:
+        raw = self.raw
+        if len(raw) < SHORTEST_PROVABLE:
+            yield Needle(raw.lower(), self, _ALONE, 0)
+            return
+        if len(core) >= _SHORTEST_CORE:
+            yield Needle(core.lower(), self, TEXT, 0)
+        else:
+            for form in _usual_forms(raw):
+                yield Needle(form, self, _ESCAPED, 0)
+        seen: set[bytes] = set()
+        for alignment in range(3):
+            plain = b64encode(b"\0" * alignment + raw)
+            first, last = (0, 2, 3)[alignment], (8 * (alignment + len(raw))) // 6
+            part = plain[first : min(last, first + _LONGEST_BASE64_NEEDLE)]
+            for form in (part, part.translate(_TO_URL)):
+                if form.lower() not in seen:
+                    seen.add(form.lower())
+                    yield Needle(form.lower(), self, BASE64, alignment)
+        if not brief:
+            yield Needle(raw.hex()[: 2 * _LONGEST_NEEDLE].encode(), self, HEX, 0)
+            wide = core[:_LONGEST_NEEDLE] or raw
+            text = wide.decode("utf-8", "replace").lower()
+            yield Needle(text.encode("utf-16-le"), self, UTF16, 0)
+            yield Needle(text.encode("utf-16-be"), self, UTF16, 1)
+
+    # Where it stands around a needle.
+
+    def locate(self, data: bytes, start: int, end: int, needle: Needle, *, json: bool) -> Iterator[Span]:
+        """Give the spans of this value around a needle found at [start, end) of `data` (not lower-cased)."""
+        style = needle.style
+        if style == TEXT:
+            yield from self._textual(data, start, json=json)
+        elif style == BASE64:
+            yield from self._in_base64(data, start, needle.detail)
+        elif style == HEX:
+            found = data[start : start + 2 * len(self.raw)]
+            if found.lower() == self.raw.hex().encode():
+                upper = found.upper() == found and found.lower() != found
+                yield self._span(start, start + len(found), HEX, b"upper" if upper else b"lower")
+        elif style == UTF16:
+            yield from self._in_utf16(data, start, "utf-16-be" if needle.detail else "utf-16-le")
+        elif style == _ALONE:
+            if data[start:end] == self.raw and not _joined(data, start, end):
+                yield self._span(start, end)
+        else:
+            yield from self._around(data, start, end)
+
+    def find_escaped(self, data: bytes) -> Iterator[Span]:
+        """Give all spans, whatever escapes the value is written with. Slow: for what `reveal` has shown."""
+        for match in self._tolerant().finditer(data):
+            if self._stands_alone(data, *match.span()):
+                yield self._span(*match.span())
+
+    def _textual(self, data: bytes, start: int, *, json: bool) -> Iterator[Span]:
+        begin = start - self._core_at
+        end = begin + len(self.raw)
+        if begin >= 0 and data[begin:end] == self.raw:
+            if not self._stands_alone(data, begin, end):
+                return
+            if json and self._digits and (number := bare_number(data, begin, end)) is not None:
+                yield self._span(*number, NUMBER)
+            else:
+                yield self._span(begin, end)
+        elif not self._whole:
+            yield from self._around(data, start, start + 1)
+
+    def _around(self, data: bytes, start: int, end: int) -> Iterator[Span]:
+        reach = _LONGEST_ESCAPE * len(self.raw)
+        for match in self._tolerant().finditer(data, max(0, start - reach), min(len(data), end + reach)):
+            if match.start() <= start and match.end() >= end:
+                yield self._span(*match.span())
+            if match.start() > start:
+                return
+
+    def _in_base64(self, data: bytes, start: int, alignment: int) -> Iterator[Span]:
+        quad = start - (0, 2, 3)[alignment]
+        if quad < 0:
+            return
+        length = 4 * ((alignment + len(self.raw) + 2) // 3)
+        run = _BASE64.match(data, quad, quad + length)
+        coded = run.group() if run else b""
+        if len(coded) % 4 == 1:
+            return
+        try:
+            plain = b64decode(coded.translate(_TO_STANDARD) + b"=" * (-len(coded) % 4))
+        except Base64Error:
+            return
+        if plain[alignment : alignment + len(self.raw)] == self.raw:
+            yield self._span(quad, quad + len(coded), BASE64, str(alignment).encode())
+
+    def _in_utf16(self, data: bytes, start: int, codec: str) -> Iterator[Span]:
+        coded = self.raw.decode("utf-8").encode(codec)
+        begin = start - len(self.raw[: self._core_at].decode("utf-8").encode(codec))
+        if begin >= 0 and data[begin : begin + len(coded)] == coded:
+            yield self._span(begin, begin + len(coded), UTF16, codec.encode())
+
+    def _span(self, start: int, end: int, style: int = TEXT, detail: bytes = b"") -> Span:
+        return Span(start, end, self.rule, self.raw, style, detail, self.kind)
+
+    def _stands_alone(self, data: bytes, start: int, end: int) -> bool:
+        if not self._digits or len(self.raw) >= _DIGITS_ALONE:
+            return True
+        return not (data[start - 1 : start].isdigit() or data[end : end + 1].isdigit())
+
+    def _tolerant(self) -> re.Pattern[bytes]:
+        if self._pattern is None:
+            self._pattern = re.compile(b"".join(map(_any_spelling, self.raw.decode("utf-8"))))
+        return self._pattern
+
+
+def doubt(value: str) -> str | None:
+    """Say why it cannot be proved that a value is gone; None where it can."""
+    size = len(value.encode("utf-8"))
+    if size < SHORTEST:
+        return "too short to be looked for"
+    if value.strip().lower() in _COMMON:
+        return "a common word, not looked for"
+    if MARK.decode().startswith(value.upper()[: len(MARK)]):
+        return "a part of every placeholder, not looked for"
+    if size < SHORTEST_PROVABLE:
+        return "short: replaced only where it stands alone as a word"
+    return None
+
+
+def reveal(data: bytes) -> bytes | None:
+    """Give `data` with letters and digits that are written as escapes written plainly; None where there are none."""
+    if b"%" not in data and b"\\u00" not in data and b"\\x" not in data and b"&#" not in data:
+        return None
+    plain, count = _HIDDEN.subn(_plain_letter, data)
+    for _ in range(3):
+        if not count:
+            break
+        previous, (plain, count) = plain, _HIDDEN.subn(_plain_letter, plain)
+        if plain == previous:
+            break
+    return plain if plain != data else None
+
+
+def _plain_letter(match: re.Match[bytes]) -> bytes:
+    percent, unicode_, decimal, hexadecimal = match.groups()
+    number = int(decimal) if decimal else int(percent or unicode_ or hexadecimal, 16)
+    return bytes([number]) if number < 128 and chr(number).isalnum() else match.group()
+
+
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+_TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
+_NAMED: Final = {"&": b"amp", "<": b"lt", ">": b"gt", '"': b"quot", "'": b"apos"}
+_ESCAPES: Final = {"\n": b"n", "\r": b"r", "\t": b"t", "\b": b"b", "\f": b"f"}
+
+
+def _any_spelling(character: str) -> bytes:
+    """Give a pattern for one character, plain or with whatever escapes, also escaped again."""
+    encoded = character.encode("utf-8")
+    number = ord(character)
+    units = character.encode("utf-16-be")
+    forms = [
+        re.escape(encoded),
+        b"".join(rb"%%(?:25)*%s" % _any_case(b"%02x" % byte) for byte in encoded),
+        b"".join(rb"\\+u%s" % _any_case(units[at : at + 2].hex().encode()) for at in range(0, len(units), 2)),
+        rb"&(?:amp;)*#(?:0*%d|[xX]0*%s);" % (number, _any_case(b"%x" % number)),
+    ]
+    if number < 256:
+        forms.append(rb"\\+x" + _any_case(b"%02x" % number))
+    if character in _NAMED:
+        name = _NAMED[character]
+        forms.append(rb"&(?:amp;)*%s;" % name)
+    if character in _ESCAPES:
+        forms.append(rb"\\+" + _ESCAPES[character])
+    if character == "\n":
+        forms += [rb"\r\n", rb"\\+r\\+n", rb"%(?:25)*0[dD]%(?:25)*0[aA]"]
+    if character in '"/':
+        forms.append(rb"\\+" + encoded)
+    if character == "\\":
+        forms.append(rb"\\+")
+    if character == " ":
+        forms.append(rb"\+")
+    forms.sort(key=len, reverse=True)
+    return b"(?:" + b"|".join(forms) + b")"
+
+
+def _any_case(digits: bytes) -> bytes:
+    return b"".join(b"[%c%c]" % (digit, digit - 32) if 0x61 <= digit <= 0x66 else b"%c" % digit for digit in digits)
+
+
+def _usual_forms(raw: bytes) -> set[bytes]:
+    text = raw.decode("utf-8")
+    forms = {
+        text,
+        quote(text, safe=""),
+        quote(text),
+        quote_plus(text),
+        html.escape(text),
+        html.escape(text, quote=False),
+    }
+    forms |= {quote(form, safe="%") for form in forms} | {quote(form, safe="") for form in forms}
+    forms |= {json.dumps(form)[1:-1] for form in forms} | {json.dumps(form, ensure_ascii=False)[1:-1] for form in forms}
+    forms |= {json.dumps(form)[1:-1] for form in forms} | {form.replace("/", "\\/") for form in forms}
+    return {form.encode("utf-8").lower() for form in forms}
+
+
+def _joined(data: bytes, start: int, end: int) -> bool:
+    return data[start - 1 : start].isalnum() or data[end : end + 1].isalnum()
+
+
+def bare_number(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """Give the span of the JSON number of which [start, end) is all, or a part; None inside a string."""
+    first = start
+    while first > 0 and data[first - 1 : first] in _OF_NUMBER and start - first < _LONGEST_ESCAPE:
+        first -= 1
+    number = _NUMBER.match(data, first, end + _LONGEST_ESCAPE)
+    if number is None or number.end() < end:
+        return None
+    before = data[max(0, first - _LONGEST_ESCAPE) : first].rstrip(b" \t\r\n")[-1:]
+    after = data[number.end() : number.end() + _LONGEST_ESCAPE].lstrip(b" \t\r\n")[:1]
+    return number.span() if before in _BEFORE_NUMBER and after in _AFTER_NUMBER else None
+
+
+_OF_NUMBER: Final = frozenset(b"%c" % byte for byte in b"0123456789.+-eE")
+_BEFORE_NUMBER: Final = frozenset({b"", b":", b"[", b","})
+_AFTER_NUMBER: Final = frozenset({b"", b",", b"]", b"}"})

@@ -1,0 +1,447 @@
+"""One leaf of an interaction - a URL, a header's value, a body - and what has to go from it.
+
+Law: only the spans that go are changed, and not one byte beside them. What is found in a leaf depends on the policy, on
+the known values and on the leaf's own bytes; not on the order of rules, nor on what was redacted before.
+
+The quick way: one scan of the lower-cased bytes for everything at once. Where it finds nothing, and nothing is written
+with escapes that it does not need, the leaf is clean.
+
+Memory: a few copies of the leaf.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ahocorasick_rs import BytesAhoCorasick, Implementation
+
+from recorder.redact.formats import FORMATS, Format, kind_of, span_at
+from recorder.redact.known import (
+    BASE64,
+    HEX,
+    LITERAL,
+    NUMBER,
+    QUOTED,
+    TEXT,
+    UTF16,
+    Known,
+    Needle,
+    Span,
+    reveal,
+)
+from recorder.redact.names import (
+    COOKIE_HEADERS,
+    CREDENTIAL_HEADERS,
+    HEADERS,
+    NAMES,
+    QUERY_NAMES,
+    TOKEN_ENDPOINT_NAMES,
+    normalize,
+    stems_of,
+)
+from recorder.redact.places import Names, find_hidden_names, find_value
+
+if TYPE_CHECKING:
+    from recorder.redact.json_paths import JsonPaths
+    from recorder.redact.placeholders import Placeholders
+    from recorder.redact.policy import Dynamic, Policy
+
+__all__ = ["Context", "Finding", "Index", "Rules", "Scanner", "replacement_of", "resolve", "splice"]
+
+_USERINFO: Final = re.compile(
+    rb"(?::|%(?:25)*3[aA])(?:\\*/|%(?:25)*2[fF]){2}((?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2}){1,512}?)(?:@|%(?:25)*40)(?=[A-Za-z0-9\[])"
+)
+_URL_IN_TEXT: Final = re.compile(rb"https?:(?:\\*/){2}([A-Za-z0-9.-]{1,253})(?::\d+)?(?:[^\s\"'<>\\]|\\/){0,8192}")
+_MOST_NEEDLES_FOR_DFA: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was redacted at one place, by one rule, how often. Never the value.
+
+    `rule` names the rule (`known:env:API_TOKEN`, `learned`, `field:password`, `format:jwt` …), `place` the part of the
+    interaction (`request.url`, `response.body` …), `kind` that of the placeholder.
+    """
+
+    rule: str
+    place: str
+    kind: str
+    placeholder: str
+    count: int = 1
+
+
+class Context(NamedTuple):
+    """What a leaf is: it decides which places there can be in it."""
+
+    form: bool = False
+    form_start: bool = True
+    url: bool = False
+    body: bool = False
+    yaml: bool = False
+    binary: bool = False
+    token_endpoint: bool = False
+    fold_case: bool = False
+    boundary: bytes = b""
+
+
+class Index:
+    """Finds needles of known values, stems of names, and literals of token formats in one scan."""
+
+    __slots__ = ("_automaton", "_table")
+
+    def __init__(self, known: Iterable[Known], stems: Iterable[str] = (), formats: Iterable[Format] = ()) -> None:
+        table: dict[bytes, list[Needle | Format | None]] = {}
+        for value in known:
+            for needle in value.needles:
+                table.setdefault(needle.pattern, []).append(needle)
+        for stem in stems:
+            table.setdefault(stem.encode(), []).append(None)
+        for form in formats:
+            for literal in form.needles:
+                table.setdefault(literal, []).append(form)
+        self._table = list(table.values())
+        few = len(table) <= _MOST_NEEDLES_FOR_DFA
+        self._automaton = (
+            BytesAhoCorasick(list(table), implementation=Implementation.DFA if few else Implementation.ContiguousNFA)
+            if table
+            else None
+        )
+
+    def find(self, low: bytes) -> Iterator[tuple[Needle | Format | None, int, int]]:
+        """Give what may stand where: a needle of a known value, a token format, or None for a stem of a name."""
+        if self._automaton is None:
+            return
+        table = self._table
+        for number, start, end in self._automaton.find_matches_as_indexes(low, overlapping=True):
+            for entry in table[number]:
+                yield entry, start, end
+
+    def touches(self, low: bytes) -> bool:
+        """Tell quickly whether there is anything to look at."""
+        return self._automaton is not None and bool(self._automaton.find_matches_as_indexes(low, overlapping=True))
+
+
+class Rules:
+    """A policy, compiled: names, formats, patterns. Holds no value."""
+
+    __slots__ = (
+        "allow_headers",
+        "cookies",
+        "credentials",
+        "dynamic",
+        "formats",
+        "header_names",
+        "json_paths",
+        "names",
+        "personal",
+        "stems",
+        "token_names",
+        "urls",
+    )
+
+    def __init__(self, policy: Policy) -> None:
+        keep = frozenset(map(normalize, policy.keep))
+        names = frozenset(map(normalize, policy.names)) | (NAMES if policy.defaults else frozenset())
+        plain_fields = frozenset(normalize(name) for name in policy.fields if not name.startswith("$"))
+        paths = sorted(name for name in policy.fields if name.startswith("$"))
+        body = (names | plain_fields) - keep
+        query = (
+            names | frozenset(map(normalize, policy.query)) | (QUERY_NAMES if policy.defaults else frozenset())
+        ) - keep
+        header = frozenset(map(normalize, policy.headers)) | names | (HEADERS if policy.defaults else frozenset())
+        code = (TOKEN_ENDPOINT_NAMES if policy.defaults else frozenset()) - keep
+        self.header_names = header - keep
+        self.credentials = (CREDENTIAL_HEADERS if policy.defaults else frozenset()) - keep
+        self.cookies = (COOKIE_HEADERS if policy.defaults else frozenset()) - keep
+        self.allow_headers = None if policy.allow_headers is None else frozenset(map(normalize, policy.allow_headers))
+        everywhere = self.header_names | self.credentials | self.cookies
+        self.names = Names(body=body, query=query, header=everywhere)
+        self.token_names = Names(body=body | code, query=query | code, header=everywhere)
+        self.stems = stems_of(body | query | everywhere | code)
+        self.formats = tuple(form for form in FORMATS if form.slug not in policy.disabled_formats)
+        self.personal = tuple(sorted(policy.personal))
+        self.urls = tuple((re.compile(rule.pattern.encode()), rule.replacement.encode()) for rule in policy.urls)
+        self.dynamic = tuple(map(_Ephemeral, policy.dynamic))
+        self.json_paths: JsonPaths | None = None
+        if paths:
+            from recorder.redact.json_paths import JsonPaths  # noqa: PLC0415 -- few policies have any
+
+            self.json_paths = JsonPaths(paths)
+
+
+class _Ephemeral:
+    """Query parameters of certain domains that get a fixed value."""
+
+    __slots__ = ("domains", "pattern", "replacement")
+
+    def __init__(self, rule: Dynamic) -> None:
+        names = "|".join(re.escape(name) for name in rule.params)
+        self.pattern = re.compile(
+            rf"(?:[?&;]|%(?:25)*(?:26|3[fF])|\\+u00(?:26|3[fF]))(?:{names})(?:=|%(?:25)*3[dD]|\\+u003[dD])"
+            rf"((?:(?!%(?:25)*26|\\)[^&#;\s\"'<>])*)".encode()
+        )
+        self.domains = tuple(domain.lower().encode() for domain in rule.domains)
+        self.replacement = rule.replacement.encode()
+
+    def covers(self, host: bytes) -> bool:
+        host = host.lower()
+        return any(host == domain or host.endswith(b"." + domain) for domain in self.domains)
+
+
+class Scanner:
+    """Finds what has to go from a leaf, by the rules and by the known values of its indexes."""
+
+    __slots__ = ("indexes", "rules")
+
+    def __init__(self, rules: Rules, indexes: list[Index]) -> None:
+        self.rules = rules
+        self.indexes = indexes
+
+    def spans(self, data: bytes, context: Context) -> list[Span]:
+        """Give the spans that go, in order and apart from each other."""
+        found: list[Span] = []
+        low = data.lower()
+        names = self.rules.token_names if context.token_endpoint else self.rules.names
+        for index in self.indexes:
+            for entry, start, end in index.find(low):
+                if entry is None:
+                    if not context.binary:
+                        span = find_value(
+                            data,
+                            start,
+                            end,
+                            names,
+                            form=context.form,
+                            first=context.form_start,
+                            url=context.url,
+                            boundary=context.boundary,
+                            yaml=context.yaml,
+                        )
+                        if span is not None:
+                            found.append(span)
+                elif isinstance(entry, Needle):
+                    found.extend(entry.known.locate(data, start, end, entry, json=context.body))
+                    if context.fold_case and low[start:end] != data[start:end]:
+                        found.extend(_in_any_case(low, start, end, entry))
+                else:
+                    token = span_at(entry, data, start)
+                    if token is not None:
+                        value = data[token[0] : token[1]]
+                        found.append(
+                            Span(*token, f"format:{entry.slug}", value, kind=entry.slug, open=token[1] == len(data))
+                        )
+        found.extend(self._rare(data, context, names))
+        return resolve(found) if len(found) > 1 else found
+
+    def known_spans(self, data: bytes) -> list[Span]:
+        """Give where known values stand, in any single-step encoding. This is the verification: no rule, no context."""
+        found: list[Span] = []
+        for low, plain in self._views(data):
+            for index in self.indexes:
+                for entry, start, end in index.find(low):
+                    if isinstance(entry, Needle):
+                        if plain is None:
+                            found.extend(entry.known.locate(data, start, end, entry, json=False))
+                        else:
+                            found.extend(entry.known.find_escaped(data))
+        return found
+
+    def _views(self, data: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+        yield data.lower(), None
+        plain = reveal(data)
+        if plain is not None:
+            yield plain.lower(), plain
+
+    def _rare(self, data: bytes, context: Context, names: Names) -> Iterator[Span]:
+        rules = self.rules
+        plain = reveal(data)
+        if plain is not None:
+            low = plain.lower()
+            met = {
+                id(entry.known): entry.known
+                for index in self.indexes
+                for entry, _, _ in index.find(low)
+                if isinstance(entry, Needle)
+            }
+            for known in met.values():
+                yield from known.find_escaped(data)
+            if not context.binary:
+                yield from find_hidden_names(data, names, form=context.form, url=context.url)
+        if (b"@" in data or b"%40" in data) and not context.binary:
+            yield from _userinfo(data)
+        if context.url:
+            for pattern, replacement in rules.urls:
+                for match in pattern.finditer(data):
+                    yield _literal(match.start(), match.end(), "policy:url", match.expand(replacement))
+        if rules.dynamic and (context.body or context.url):
+            yield from self._ephemeral(data)
+        if context.body and rules.json_paths is not None:
+            for start, end, path in rules.json_paths.find(data):
+                yield from _json_path_span(data, start, end, path)
+        if rules.personal and not context.binary:
+            from recorder.redact import personal  # noqa: PLC0415 -- opt-in
+
+            for kind in rules.personal:
+                for start, end in personal.find(kind, data):
+                    yield from _personal_span(data, start, end, kind)
+
+    def _ephemeral(self, data: bytes) -> Iterator[Span]:
+        for url in _URL_IN_TEXT.finditer(data):
+            for rule in self.rules.dynamic:
+                if rule.covers(url[1]):
+                    for match in rule.pattern.finditer(data, *url.span()):
+                        if match[1] and match[1] != rule.replacement:
+                            yield _literal(*match.span(1), "policy:dynamic", rule.replacement)
+
+
+def resolve(spans: list[Span]) -> list[Span]:
+    """Put spans in order and make them stand apart: of two that overlap, the longer one takes both.
+
+    Of two that are equal, the one whose rule sorts first counts; known values sort before learned ones.
+    """
+    spans.sort(key=lambda span: (span.start, -span.end, span.style != NUMBER, _rank(span.rule)))
+    apart: list[Span] = []
+    for span in spans:
+        if apart and span.start < apart[-1].end:
+            last = apart[-1]
+            if span.end > last.end and span.style == BASE64 == last.style:
+                continue  # two values in one run of base64: the next round finds the second where it is then
+            if span.end > last.end:
+                longer = last if last.end - last.start >= span.end - span.start else span
+                apart[-1] = longer._replace(start=last.start, end=span.end, style=TEXT)
+            elif span.learn and not last.learn and span[:2] == last[:2]:
+                apart[-1] = last._replace(learn=True)
+        else:
+            apart.append(span)
+    return apart
+
+
+def splice(
+    data: bytes, spans: list[Span], placeholders: Placeholders, place: str, *, binary: bool
+) -> tuple[bytes, list[Finding]]:
+    """Replace the spans. Gives the new bytes, and what was done."""
+    parts: list[bytes] = []
+    counts: dict[tuple[str, str, str], int] = {}
+    at = 0
+    for span in spans:
+        replacement, kind, shown = replacement_of(data, span, placeholders, binary=binary)
+        parts += (data[at : span.start], replacement)
+        at = span.end
+        key = (span.rule, kind, shown)
+        counts[key] = counts.get(key, 0) + 1
+    parts.append(data[at:])
+    return b"".join(parts), [
+        Finding(rule, place, kind, placeholder, count) for (rule, kind, placeholder), count in counts.items()
+    ]
+
+
+def replacement_of(data: bytes, span: Span, placeholders: Placeholders, *, binary: bool) -> tuple[bytes, str, str]:
+    """Give what takes a span's place, its kind, and the placeholder in its common form."""
+    kind = span.kind or kind_of(span.value) or "secret"
+    if span.style == LITERAL:
+        return span.detail, kind, span.detail.decode("ascii", "replace")
+    return _replacement(data, span, kind, placeholders, binary=binary), kind, placeholders.text(span.value, kind)
+
+
+def _replacement(data: bytes, span: Span, kind: str, placeholders: Placeholders, *, binary: bool) -> bytes:
+    style, size = span.style, span.end - span.start
+    if style == BASE64:
+        return _in_base64(data[span.start : span.end], span, kind, placeholders, binary=binary)
+    sized = binary and not span.learn
+    if style == HEX:
+        told = (
+            placeholders.sized(span.value, kind, size // 2) if sized else placeholders.text(span.value, kind).encode()
+        )
+        digits = told.hex().encode()
+        return digits.upper() if span.detail == b"upper" else digits
+    if style == UTF16:
+        codec = span.detail.decode()
+        told = (
+            placeholders.sized(span.value, kind, size // 2) if sized else placeholders.text(span.value, kind).encode()
+        )
+        return told.decode().encode(codec)
+    if sized:
+        return placeholders.sized(span.value, kind, size)
+    if style == NUMBER:
+        return placeholders.number(span.value).encode()
+    text = placeholders.shaped(span.value, kind).encode()
+    return span.detail + text + span.detail if style == QUOTED else text
+
+
+def _in_base64(coded: bytes, span: Span, kind: str, placeholders: Placeholders, *, binary: bool) -> bytes:
+    """Put a placeholder into base64, of a length that leaves everything around it as it was."""
+    url = b"-" in coded or b"_" in coded
+    padding = -len(coded) % 4
+    plain = b64decode((coded.replace(b"-", b"+").replace(b"_", b"/")) + b"=" * padding)
+    start = int(span.detail)
+    size = len(span.value)
+    if binary:
+        told = placeholders.sized(span.value, kind, size)
+    else:
+        short = placeholders.text(span.value, kind)
+        told = placeholders.text(span.value, kind, more=(size - len(short)) % 3).encode()
+    new = b64encode(plain[:start] + told + plain[start + size :], b"-_" if url else None)
+    return new[: len(new) - padding] if padding else new
+
+
+def _in_any_case(low: bytes, start: int, end: int, needle: Needle) -> Iterator[Span]:
+    """Find a value in a name, whose letters may have changed their case."""
+    raw = needle.known.raw.lower()
+    begin = low.find(raw, max(0, start - len(raw)), end + len(raw))
+    if begin >= 0:
+        yield Span(begin, begin + len(raw), needle.known.rule, needle.known.raw)
+
+
+def _userinfo(data: bytes) -> Iterator[Span]:
+    from urllib.parse import unquote_to_bytes  # noqa: PLC0415 -- few leaves have any
+
+    from recorder.redact.places import is_masked  # noqa: PLC0415 -- see above
+
+    for match in _USERINFO.finditer(data):
+        info = match[1]
+        user, colon, password = info.partition(b":")
+        if not colon:
+            user, colon, password = info.partition(b"%3A")
+        value = unquote_to_bytes(password if colon and password else user)
+        if value and not is_masked(info) and not is_masked(value):
+            yield Span(*match.span(1), "userinfo", value, learn=bool(password))
+
+
+def _json_path_span(data: bytes, start: int, end: int, path: str) -> Iterator[Span]:
+    from recorder.redact.places import is_masked  # noqa: PLC0415 -- few policies have paths
+
+    rule = f"field:{path}"
+    value = data[start:end]
+    if value.startswith(b'"'):
+        if len(value) > 2 and not is_masked(value[1:-1]):
+            yield Span(start + 1, end - 1, rule, value[1:-1], learn=True)
+    elif value[:1] in (b"{", b"["):
+        if value.strip(b"{}[] \t\r\n"):
+            yield Span(start, end, rule, value, QUOTED, b'"')
+    elif value not in (b"true", b"false", b"null") and not is_masked(value):
+        yield Span(start, end, rule, value, NUMBER, learn=True)
+
+
+def _personal_span(data: bytes, start: int, end: int, kind: str) -> Iterator[Span]:
+    from recorder.redact.known import bare_number  # noqa: PLC0415 -- opt-in
+    from recorder.redact.places import is_masked  # noqa: PLC0415 -- opt-in
+
+    value = data[start:end]
+    if is_masked(value):
+        return
+    if kind in ("card", "phone") and value.isdigit() and (number := bare_number(data, start, end)) is not None:
+        yield Span(*number, f"personal:{kind}", value, NUMBER, kind=kind)
+    else:
+        yield Span(start, end, f"personal:{kind}", value, kind=kind)
+
+
+def _literal(start: int, end: int, rule: str, replacement: bytes) -> Span:
+    return Span(start, end, rule, b"", LITERAL, replacement, kind="text")
+
+
+def _rank(rule: str) -> tuple[int, str]:
+    return (0 if rule.startswith("known:") else 2 if rule == "learned" else 1, rule)

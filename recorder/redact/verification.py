@@ -1,0 +1,115 @@
+"""The deep look: whether a known value is left in several encodings, one inside another.
+
+Law: this reads, and never changes. It undoes every encoding that it can, again and again up to a depth, and looks for
+the values themselves in what comes out; it shares no needle but the plain one with what found the values before.
+
+Memory: at each depth the bytes that could be decoded, at most `MOST` of them.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import zlib
+from base64 import b64decode
+from binascii import Error as Base64Error
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_to_bytes
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["DEPTH", "holds"]
+
+DEPTH: Final = 3
+MOST: Final = 8 * 1024 * 1024
+"""Bytes decoded from one leaf at one depth."""
+
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]{8,}={0,2}")
+_WRAPPED: Final = re.compile(rb"(?<=[A-Za-z0-9+/=])(?:\r?\n|\\+r\\+n|\\+n)[ \t]*(?=[A-Za-z0-9+/=])")
+_HEX: Final = re.compile(rb"(?:[0-9A-Fa-f]{2}){4,}")
+_STRING: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+
+
+def holds(data: bytes, values: Iterable[bytes], depth: int = DEPTH) -> bytes | None:
+    """Give one of `values` that stands in `data`, in up to `depth` encodings one inside another; None where none does."""
+    wanted = list(values)
+    views = [data]
+    for level in range(depth + 1):
+        for view in views:
+            for value in wanted:
+                if value in view:
+                    return value
+        if level < depth:
+            views = [plain for view in views for plain in _decoded(view)]
+    return None
+
+
+def _decoded(data: bytes) -> Iterator[bytes]:
+    """Give what `data` says when one encoding is undone."""
+    left = MOST
+    for plain in _undo(data):
+        if plain and plain != data:
+            left -= len(plain)
+            if left < 0:
+                return
+            yield plain
+
+
+def _undo(data: bytes) -> Iterator[bytes]:
+    if b"%" in data:
+        yield unquote_to_bytes(data)
+        yield unquote_to_bytes(data.replace(b"+", b" "))
+    if b"&" in data:
+        yield html.unescape(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogatepass")
+    if b"\\" in data:
+        yield _unescaped(data)
+    if b"\0" in data:
+        for start in (0, 1):
+            even = data[start : start + (len(data) - start) // 2 * 2]
+            for codec in ("utf-16-le", "utf-16-be"):
+                yield even.decode(codec, "ignore").encode("utf-8", "ignore")
+    if data[:3] == b"\x1f\x8b\x08" or data[:1] == b"\x78":
+        yield _inflated(data)
+    joined = _WRAPPED.sub(b"", data)
+    plain = [piece for run in _BASE64.findall(joined) for piece in _from_base64(run)]
+    yield b"\n".join(plain)
+    for piece in plain:
+        if piece[:3] == b"\x1f\x8b\x08" or (piece[:1] == b"\x78" and len(piece) > 8):
+            yield _inflated(piece)
+    yield b"\n".join(bytes.fromhex(run.decode()) for run in _HEX.findall(data))
+
+
+def _from_base64(run: bytes) -> Iterator[bytes]:
+    coded = run.rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
+    for start in range(4):
+        part = coded[start:]
+        part = part[: len(part) - (len(part) % 4 == 1)]
+        try:
+            yield b64decode(part + b"=" * (-len(part) % 4))
+        except Base64Error:
+            continue
+
+
+def _unescaped(data: bytes) -> bytes:
+    """Undo the escapes of JSON strings: of each string where there are strings, else of the whole."""
+    try:
+        return orjson.loads(b'"' + data + b'"').encode("utf-8", "surrogatepass")  # type: ignore[no-any-return]
+    except (orjson.JSONDecodeError, UnicodeEncodeError):
+        pass  # it is no string's content as a whole
+    parts = []
+    for string in _STRING.findall(data):
+        try:
+            parts.append(orjson.loads(b'"' + string + b'"').encode("utf-8", "surrogatepass"))
+        except (orjson.JSONDecodeError, UnicodeEncodeError):
+            parts.append(string.replace(b"\\/", b"/").replace(b'\\"', b'"'))
+    return b"\n".join(parts)
+
+
+def _inflated(data: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(47).decompress(data, MOST)
+    except zlib.error:
+        return b""
