@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from cassette_tools.summary import Summary
     from recorder.journal.read import Line
     from recorder.options import Durability, Mode, Options
+    from recorder.redact.policy import Policy
 
 __all__ = ["Outcome", "run", "signal_name"]
 
@@ -47,7 +48,8 @@ class Outcome:
     processes that the command left behind and that may go on recording. `summary` has all figures; None where the file
     could not be read to its end. `missing`: what was not recorded and what to do about it, or, with no interaction, why
     there is none. `trouble`: the recorder's own. `kept` tells that an overwriting run recorded nothing, so that the old
-    cassette stays.
+    cassette stays. `redacted` counts what was redacted, by rule; None where nothing was to be. `removed` counts what
+    went whole because a known secret could not be taken out of it. `unproven`: known values that cannot be proved gone.
     """
 
     path: Path
@@ -63,6 +65,9 @@ class Outcome:
     missing: list[str] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
     kept: bool = False
+    redacted: dict[str, int] | None = None
+    removed: int = 0
+    unproven: tuple[str, ...] = ()
 
 
 def run(
@@ -71,20 +76,23 @@ def run(
     *,
     mode: Mode,
     options: Options,
+    policy: Policy | None,
     environment: Mapping[str, str],
     tell: Callable[[str], None],
 ) -> Outcome:
     """Run `command` with `environment`, and record into `path` every Python process of it that can import the recorder.
 
+    What is recorded is redacted by `policy`, which reaches the processes by a private file; None redacts nothing.
     Returns when the command has ended, however it did. `tell` is called at once with trouble that does not end the run.
     Raises UsageError, CassetteExistsError or CassetteWriteError before the command started; `path` is then as it was.
     """
     check(command)
     begun = time.monotonic()
-    with _file_for_notes() as noted, launch(command) as child:
-        journal, start = _begin(path, mode, options)
+    told, policy = _redaction(policy)
+    with _file_for_notes() as noted, _handed_over(policy) as handed, launch(command) as child:
+        journal, start = _begin(path, mode, options, told)
         try:
-            child.start(_environment_of_children(environment, journal, options, noted))
+            child.start(_environment_of_children(environment, journal, options, handed, noted))
         except BaseException:
             journal.discard()
             raise
@@ -94,6 +102,9 @@ def run(
         notes = read_notes(noted)
     # From here on signals act on this process again: a Ctrl-C now ends the reading.
     outcome = Outcome(path.absolute(), ended, time.monotonic() - begun)
+    outcome.redacted = None if policy is None else {}
+    if isinstance(told, dict):
+        outcome.unproven = tuple(told.get("unproven", ()))
     _read_back(outcome, journal, start)
     _end(outcome, journal, mode)
     outcome.missing = not_recorded(notes) if outcome.interactions else why_nothing(notes, command)
@@ -111,15 +122,38 @@ def _file_for_notes() -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _begin(path: Path, mode: Mode, options: Options) -> tuple[Journal, int]:
+def _redaction(policy: Policy | None) -> tuple[str | dict[str, Any], Policy | None]:
+    """Return what the header line says of a policy, and the policy with the key that all processes are to use."""
+    if policy is None:
+        return "none", None
+    from recorder.redact.engine import Redactor  # noqa: PLC0415 -- only where something is redacted
+
+    redactor = Redactor(policy, recording=True)
+    return redactor.describe(), dataclasses.replace(policy, key=redactor.key)
+
+
+@contextmanager
+def _handed_over(policy: Policy | None) -> Iterator[str]:
+    if policy is None:
+        yield "none"
+        return
+    from recorder.redact.handover import hand_over  # noqa: PLC0415 -- see _redaction
+
+    with hand_over(policy) as path:
+        yield str(path)
+
+
+def _begin(path: Path, mode: Mode, options: Options, redaction: str | dict[str, Any]) -> tuple[Journal, int]:
     """Write the header line. Returns the journal, and where in its file this run begins."""
     start = path.stat().st_size if mode == "append" and path.is_file() else 0
-    journal = Journal.create(path, mode=mode, durability=options.durability, body_limit=options.body_limit)
+    journal = Journal.create(
+        path, mode=mode, durability=options.durability, body_limit=options.body_limit, redaction=redaction
+    )
     return journal, start
 
 
 def _environment_of_children(
-    environment: Mapping[str, str], journal: Journal, options: Options, noted: Path
+    environment: Mapping[str, str], journal: Journal, options: Options, redaction: str, noted: Path
 ) -> dict[str, str]:
     # Forcing to the disk is our part, but where each record is to be there before the program goes on.
     durability: Durability = "record" if options.durability == "record" else "none"
@@ -128,6 +162,7 @@ def _environment_of_children(
         cassette=str(journal.path),
         run=journal.run,
         options=dataclasses.replace(options, durability=durability),
+        redaction=redaction,
         notes=str(noted),
     )
 
@@ -234,6 +269,9 @@ def _is_running(pid: object) -> bool:
 def _take_counts(outcome: Outcome, summary: Summary) -> None:
     outcome.interactions = summary.interactions
     outcome.errors = sum(run.failures for run in summary.runs)
+    outcome.removed = summary.removed
+    if outcome.redacted is not None:
+        outcome.redacted = {rule: row.count for rule, row in summary.redactions.top(len(summary.redactions.rows))}
     for run in summary.runs:
         for reason, count in run.lost.items():
             outcome.lost[reason] = outcome.lost.get(reason, 0) + count

@@ -230,6 +230,8 @@ class Summary:
         "memory",
         "methods",
         "processes",
+        "redactions",
+        "removed",
         "requests",
         "responses",
         "reused",
@@ -251,6 +253,8 @@ class Summary:
         self.clients: Tally[Count] = Tally(Count, _ROWS)
         self.processes: Tally[Process] = Tally(Process, _ROWS)
         self.tls: Tally[Count] = Tally(Count, _ROWS)
+        self.redactions: Tally[Count] = Tally(Count, _ROWS)  # by rule
+        self.removed = 0  # bodies, and other texts, that went whole because a known secret could not be taken out
         self.reused = 0  # interactions on a connection that had served one before
         self.requests = Sizes()
         self.responses = Sizes()
@@ -329,8 +333,18 @@ class Summary:
                 got,
             )
         )
+        if "redacted" in head:
+            self._count_redactions(head["redacted"])
         if len(self._batch) >= _BATCH:
             self._count_batch()
+
+    def _count_redactions(self, redacted: Mapping[str, int]) -> None:
+        for rule, count in redacted.items():
+            if type(count) is not int or count < 0:
+                raise ValueError("a count is a number from 0 up")
+            self.redactions.row(clipped(rule, _KEY)).count += count
+            if rule == "verify":
+                self.removed += count
 
     def _count_batch(self) -> None:
         """Count the interactions that were taken out, column by column: several times quicker than one by one."""

@@ -19,7 +19,7 @@ import hashlib
 from base64 import b64encode
 from collections.abc import Callable
 from threading import get_ident
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from recorder.coding import PIECE, CodingError, Decoder, open_decoder
 from recorder.system import SYSTEM
@@ -29,6 +29,21 @@ __all__ = ["BodyCapture", "Content", "encode_content"]
 Content = dict[str, str]
 WritePiece = Callable[[int, Content], None]
 """Takes the number of a piece and its content, and writes a body line."""
+
+
+class Redaction(Protocol):
+    """What takes secrets out of a body that goes out in pieces (`recorder.redact.stream.BodyStream`)."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take what came next, give what is settled."""
+        ...
+
+    def finish(self) -> bytes:
+        """Give the rest."""
+        ...
+
+
+OpenRedaction = Callable[[], Redaction]
 
 _MOST_EXPANSION: Final = 100
 """A coded body that grows beyond this factor, and beyond the next figure, stays coded.
@@ -50,6 +65,9 @@ _MOST_PARTS: Final = 512
 _PATIENCE: Final = 5000
 """Milliseconds, about, for which `finish` waits for a feeding in another thread to end."""
 
+
+UNREADABLE: Final = "its content coding could not be taken off, so nothing is known of what is in it"
+"""Why a body, or the rest of it, is not stored where secrets must not be."""
 
 _Stored = tuple[int, int, Any]
 """What is in the cassette: pieces, bytes, and their digest. Replaced as a whole: whoever looks sees one moment."""
@@ -75,16 +93,21 @@ class BodyCapture:
         "_held_size",
         "_joined",
         "_limit",
+        "_open_redaction",
         "_raw",
+        "_removed",
         "_sealed",
         "_stored",
         "_trouble",
         "_unsettled",
         "_wire_size",
         "_write_piece",
+        "redaction",
     )
 
-    def __init__(self, limit: int, write_piece: WritePiece, codings: list[str]) -> None:
+    def __init__(
+        self, limit: int, write_piece: WritePiece, codings: list[str], open_redaction: OpenRedaction | None = None
+    ) -> None:
         self._limit = limit
         self._write_piece = write_piece
         self._codings = codings
@@ -95,7 +118,10 @@ class BodyCapture:
         self._held: list[bytes] = []
         self._held_size = 0
         self._joined = 0
+        self._open_redaction = open_redaction
         self._raw = False
+        self._removed = False
+        self.redaction: Redaction | None = None
         self._sealed = False
         self._stored: _Stored | None = None
         self._trouble: str | None = None
@@ -149,6 +175,8 @@ class BodyCapture:
             description["framing"] = framing
         if content is None:
             description["pieces"] = pieces
+        if self._removed:
+            description["removed"] = UNREADABLE
         return description, content
 
     def _comes_to_rest(self) -> bool:
@@ -200,8 +228,10 @@ class BodyCapture:
                 return self._keep(decoded)
             # It outgrows the limit, but not absurdly, and is sound to its end: decode again, this time out in pieces.
             self._stored = (0, 0, hashlib.sha256(usedforsecurity=False))
+            self._begin_redaction()
             for piece in open_decoder(self._codings).feed(wire):
-                self._hold_back(piece)
+                self._redact(piece)
+            self._end_redaction()
         except CodingError as error:
             self._trouble = str(error)
             return self._keep(wire)
@@ -233,7 +263,27 @@ class BodyCapture:
 
     # A body over the limit.
 
+    def _begin_redaction(self) -> None:
+        if self._open_redaction is not None:
+            self.redaction = self._open_redaction()
+
+    def _redact(self, data: bytes) -> None:
+        """Take what is to be stored. Through redaction it may come late, and changed."""
+        redaction = self.redaction
+        if redaction is None:
+            self._hold_back(data)
+            return
+        for start in range(0, len(data), PIECE):
+            settled = redaction.feed(data[start : start + PIECE])
+            if settled:
+                self._hold_back(settled)
+
+    def _end_redaction(self) -> None:
+        if self.redaction is not None:
+            self._hold_back(self.redaction.finish())
+
     def _go_streaming(self) -> None:
+        self._begin_redaction()
         held, self._held, self._held_size, self._joined = self._held, [], 0, 0
         self._stored = (0, 0, hashlib.sha256(usedforsecurity=False))
         if self._codings:
@@ -251,8 +301,8 @@ class BodyCapture:
         while self._decoder is not None and start < len(data):
             self._stream_bite(self._decoder, data[start : start + _BITE])
             start += _BITE
-        if start < len(data):
-            self._hold_back(data[start:] if start else data)
+        if start < len(data) and not self._removed:
+            self._redact(data[start:] if start else data)
 
     def _stream_bite(self, decoder: Decoder, bite: bytes) -> None:
         try:
@@ -261,7 +311,7 @@ class BodyCapture:
             self._go_raw(str(error), bite)
             return
         for piece in decoded:
-            self._hold_back(piece)
+            self._redact(piece)
         # What follows the last byte that gave something may begin anywhere in its bite.
         self._unsettled = bite if decoded else self._unsettled + bite
 
@@ -280,8 +330,17 @@ class BodyCapture:
         return out
 
     def _go_raw(self, trouble: str, bite: bytes = b"") -> None:
-        """Give up decoding, and store as it came whatever may not have been decoded."""
+        """Give up decoding, and store as it came whatever may not have been decoded.
+
+        With redaction it is not stored: nothing is known of what is in it.
+        """
+        self._end_redaction()
         self._flush(everything=True)
+        if self.redaction is not None:
+            self._decoder = None
+            self._trouble = trouble
+            self._removed = True
+            return
         self._decoder = None
         self._trouble = trouble
         self._raw = True
@@ -329,6 +388,8 @@ class BodyCapture:
                     self._go_raw(str(error))
                 elif incomplete is None:
                     self._trouble = str(error)
+        if not self._removed:
+            self._end_redaction()
         self._flush(everything=True)
 
 

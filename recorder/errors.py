@@ -22,6 +22,7 @@ __all__ = [
     "RecordingStateError",
     "SecretsError",
     "UsageError",
+    "WorkerLostError",
 ]
 
 
@@ -125,3 +126,9 @@ class ClientNotSupportedError(RecorderError):
     """This release of Python, or of a client library, lacks a method that recording needs."""
 
     slug = "client-not-supported"
+
+
+class WorkerLostError(RecorderError):
+    """A process that worked for a command ended before its work was done: killed, or out of memory."""
+
+    slug = "worker-lost"

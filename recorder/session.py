@@ -26,10 +26,17 @@ from recorder.taps.exchange import Entry, Exchange
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
+    from typing import TypeAlias
 
+    from recorder.capture import OpenRedaction
     from recorder.options import Choices, Mode
+    from recorder.redact.engine import Redactor
+    from recorder.redact.policy import Policy, Secret
+    from recorder.taps.exchange import Headers, Part
+
+    PolicyLike: TypeAlias = Policy | str | os.PathLike[str] | None
 
 __all__ = ["Recording", "join", "record", "start"]
 
@@ -49,12 +56,15 @@ class Recording:
 
     `path`: the cassette. `seen`: requests that began. `interactions`: those written. `errors`: those of them in which
     the client saw a failure. `lost`: those not written, by reason; after `stop`, seen = interactions + losses.
+    `removed`: leaves and bodies that went whole because a known secret could not be taken out of them.
     `bytes`: written by this process. `failure`: why recording stopped early, or None.
 
     Memory: what the requests under way hold (see `capture`), and nothing of those that are done.
     """
 
-    def __init__(self, journal: Journal, path: Path, options: Options, clock: Clock, *, joined: bool) -> None:
+    def __init__(
+        self, journal: Journal, path: Path, options: Options, clock: Clock, *, redactor: Redactor | None, joined: bool
+    ) -> None:
         """Take an open journal. Use `start`, `record` or `join` instead."""
         self.path = path
         self.options = options
@@ -63,10 +73,12 @@ class Recording:
         self.interactions = 0
         self.errors = 0
         self.lost: dict[str, int] = {}
+        self.removed = 0
         self.failure: RecorderError | None = None
         self.pid = SYSTEM.getpid()
         self.stopped = False
         self._journal = journal
+        self._redactor = redactor
         self._joined = joined
         self._introduced = False
         self._told: set[str] = set()
@@ -218,7 +230,7 @@ class Recording:
     def _write_interaction(self, entry: Entry, exchange: Exchange, incomplete: str | None) -> None:
         if not self._introduced:
             self._introduce()
-        line = orjson.dumps(exchange.describe(entry, incomplete), option=orjson.OPT_APPEND_NEWLINE)
+        line = self._line(entry, exchange.describe(entry, incomplete))
         if len(line) > LONGEST_LINE:
             self._count_loss("longer than any reader takes")
             return
@@ -241,6 +253,30 @@ class Recording:
             self._take_failure()  # the line is written; forcing it to the disk has failed
         elif self.options.diagnose is not None and self.interactions % self.options.diagnose == 0:
             self._write_diagnosis()
+
+    def _line(self, entry: Entry, record: dict[str, Any]) -> bytes:
+        redactor = self._redactor
+        if redactor is None:
+            return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+        streams = {
+            part: body.redaction
+            for part, body in (("request", entry.request), ("response", entry.response))
+            if body is not None and body.redaction is not None
+        }
+        line, findings = redactor.redact_record(record, streams)
+        for finding in findings:
+            if finding.rule == "verify":
+                self.removed += 1
+                self._tell(
+                    "removed",
+                    "a known secret could not be taken out of an interaction; what held it was left out (see its `redacted`)",
+                )
+        return line
+
+    def redaction_of(self, part: Part, headers: Headers, url: str) -> OpenRedaction | None:
+        """Give what begins the redaction of a body in pieces; None for a recording that does not redact."""
+        redactor = self._redactor
+        return None if redactor is None else functools.partial(redactor.open_stream, part, headers, url)
 
     def write_piece(self, entry: Entry, line: dict[str, Any]) -> None:
         """Write a body line. Raises CassetteWriteError only when `on_error` is "raise"."""
@@ -361,7 +397,8 @@ class Recording:
             "program": _program(),
             "python": ".".join(map(str, sys.version_info[:3])),
         }
-        self._journal.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+        written = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+        self._journal.append(written if self._redactor is None else self._redactor.redact_line(written)[0])
 
     def _write_diagnosis(self) -> None:
         from recorder import diagnosis  # noqa: PLC0415 -- only a recording with `diagnose` pays for it
@@ -410,21 +447,50 @@ class Recording:
             self._tell("end", str(error))
 
 
-def start(path: str | os.PathLike[str], *, mode: Mode = "new", **choices: Unpack[Choices]) -> Recording:
+def start(
+    path: str | os.PathLike[str],
+    *,
+    mode: Mode = "new",
+    policy: PolicyLike = None,
+    secrets: Iterable[str | Secret] = (),
+    redact: bool = True,
+    **choices: Unpack[Choices],
+) -> Recording:
     """Begin to record every HTTP request of this process, and of its forks, into the cassette at `path`.
 
     `mode`: "new" refuses a file that exists, "append" adds to it, "overwrite" replaces it when the recording is
-    stopped. The other arguments are those of `Options`: body_limit, durability, on_error, share_pools, diagnose. Ends
-    with `Recording.stop`, or at the process's exit. Raises CassetteExistsError, CassetteWriteError,
-    RecordingStateError, UsageError; nothing is recorded then.
+    stopped. What is written is redacted: by `policy` (a `Policy`, or the path of a policy file; None is the default
+    one), with `secrets` as known values beside those that the policy and the environment name; `redact=False` writes
+    everything as it was, and marks the cassette. The other arguments are those of `Options`: body_limit, durability,
+    on_error, share_pools, diagnose. Ends with `Recording.stop`, or at the process's exit. Raises CassetteExistsError,
+    CassetteWriteError, RecordingStateError, PolicyError, SecretsError, UsageError; nothing is recorded then.
 
     >>> recording = start("cassette.jsonl")  # doctest: +SKIP
     >>> recording.stop()  # doctest: +SKIP
     """
-    return _start(path, mode, Options(**choices))
+    return _start(path, mode, Options(**choices), _redactor(policy, secrets, redact=redact))
 
 
-def _start(path: str | os.PathLike[str], mode: Mode, options: Options) -> Recording:
+def _redactor(policy: PolicyLike, secrets: Iterable[str | Secret], *, redact: bool) -> Redactor | None:
+    """Make what redacts. Raises PolicyError, UsageError."""
+    if not redact:
+        if policy is not None or tuple(secrets):
+            raise UsageError("redact=False redacts nothing: leave out policy and secrets, or leave out redact=False")
+        return None
+    # Late: a program that only imports the recorder, or does not redact, loads none of it.
+    from recorder.redact.engine import Redactor  # noqa: PLC0415
+    from recorder.redact.policy import Policy  # noqa: PLC0415
+    from recorder.redact.policy_file import load_policy  # noqa: PLC0415
+
+    if policy is None:
+        policy = Policy()
+    elif not isinstance(policy, Policy):
+        policy = load_policy(policy)
+    given = Policy(secrets, environment=False, defaults=False)
+    return Redactor(policy.merge(given) if given.secrets else policy, recording=True)
+
+
+def _start(path: str | os.PathLike[str], mode: Mode, options: Options, redactor: Redactor | None) -> Recording:
     from recorder.taps import seams  # noqa: PLC0415 -- a program that only imports the recorder loads no tap
 
     target = Path(path).absolute()
@@ -435,22 +501,33 @@ def _start(path: str | os.PathLike[str], mode: Mode, options: Options) -> Record
             )
     clock = Clock()
     journal = Journal.create(
-        target, mode=mode, durability=options.durability, body_limit=options.body_limit, clock=clock
+        target,
+        mode=mode,
+        durability=options.durability,
+        body_limit=options.body_limit,
+        redaction="none" if redactor is None else redactor.describe(),
+        clock=clock,
     )
-    recording = Recording(journal, target, options, clock, joined=False)
+    recording = Recording(journal, target, options, clock, redactor=redactor, joined=False)
     return _begin(recording, journal)
 
 
-def join(path: str | os.PathLike[str], *, run: str, options: Options) -> Recording:
+def join(path: str | os.PathLike[str], *, run: str, options: Options, redaction: str) -> Recording:
     """Take part in a run that a parent process began with `ctools record`: append to its cassette.
 
-    Writes nothing until a request is made.
+    `redaction` is the path of the policy that was handed over, or "none". Writes nothing until a request is made.
 
-    Raises CassetteNotFoundError, CassetteWriteError.
+    Raises CassetteNotFoundError, CassetteWriteError, PolicyError.
     """
+    redactor: Redactor | None = None
+    if redaction != "none":
+        from recorder.redact.engine import Redactor  # noqa: PLC0415 -- see _redactor
+        from recorder.redact.handover import take_over  # noqa: PLC0415 -- see _redactor
+
+        redactor = Redactor(take_over(redaction), recording=True)
     clock = Clock()
     journal = Journal.join(path, run=run, durability=options.durability, clock=clock)
-    return _begin(Recording(journal, journal.path, options, clock, joined=True), journal)
+    return _begin(Recording(journal, journal.path, options, clock, redactor=redactor, joined=True), journal)
 
 
 def _begin(recording: Recording, journal: Journal) -> Recording:
@@ -475,8 +552,18 @@ class record:  # noqa: N801 -- used as a function: `with record(path):`, `@recor
     ...     requests.get("https://example.org/")
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, mode: Mode = "new", **choices: Unpack[Choices]) -> None:
-        self._start = functools.partial(_start, path, mode, Options(**choices))
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        mode: Mode = "new",
+        policy: PolicyLike = None,
+        secrets: Iterable[str | Secret] = (),
+        redact: bool = True,
+        **choices: Unpack[Choices],
+    ) -> None:
+        options, known = Options(**choices), tuple(secrets)
+        self._start = lambda: _start(path, mode, options, _redactor(policy, known, redact=redact))
         self._recording: Recording | None = None
 
     def __enter__(self) -> Recording:

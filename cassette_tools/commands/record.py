@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from cassette_tools.secret_options import Configs, PolicyFiles, SecretEnv, SecretsFiles, policy_of
 from recorder.errors import CassetteExistsError, UsageError
 from recorder.options import Options
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from recorder.options import Mode
+    from recorder.redact.policy import Policy
 
 __all__ = ["record"]
 
@@ -74,6 +76,14 @@ def record(
         int | None,
         typer.Option("--diagnose-every", metavar="N", help="The same, every N interactions.", show_default=False),
     ] = None,
+    policy: PolicyFiles = None,
+    secret_env: SecretEnv = None,
+    secrets_file: SecretsFiles = None,
+    config: Configs = None,
+    no_redact: Annotated[
+        bool,
+        typer.Option("--no-redact", help="Write everything as it was, secrets and all. The cassette says so."),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as one line of JSON, to stderr, too.")
@@ -83,12 +93,13 @@ def record(
 
     The command runs as it would alone, with the same input, output, signals and exit code. Every Python process below
     it that can import cassette-tools appends what http.client, urllib, urllib3, requests, boto3 and httplib2 do to the
-    cassette. A summary goes to stderr at the end.
+    cassette. Secrets are replaced by placeholders before they are written. A summary goes to stderr at the end.
 
     Examples:
         ctools record -- python app.py --verbose
         ctools record -o ads.jsonl --overwrite -- python -m extractor
         ctools record -o tests.jsonl -- pytest -x tests/
+        ctools record --secret-env API_TOKEN --secrets-file secrets.txt -- python app.py
     """
     wanted = _command(command or [], output)
     options = Options(
@@ -98,16 +109,19 @@ def record(
         diagnose=diagnose_every if diagnose_every is not None else _SAMPLE_EVERY if diagnose else None,
     )
     mode = _mode(output, append=append, overwrite=overwrite)
+    wanted_policy = _policy(policy, secret_env, secrets_file, config, redact=not no_redact)
     # Late: a wrong option is told without them.
     from cassette_tools.launch import leave  # noqa: PLC0415
     from cassette_tools.run import run  # noqa: PLC0415
     from cassette_tools.views.run import show_run, show_run_as_json, warn  # noqa: PLC0415
 
-    outcome = run(wanted, output, mode=mode, options=options, environment=os.environ, tell=warn)
+    outcome = run(wanted, output, mode=mode, options=options, policy=wanted_policy, environment=os.environ, tell=warn)
     if as_json:
         show_run_as_json(outcome)
     elif not quiet:
         show_run(outcome)
+    if outcome.removed and outcome.ended.exit_code == 0:
+        raise typer.Exit(1)
     raise typer.Exit(leave(outcome.ended))
 
 
@@ -125,6 +139,22 @@ def _command(words: Sequence[str], output: Path) -> Sequence[str]:
     if sys.argv[place:] == list(words) and sys.argv[place - 1] != "--":
         raise UsageError(f"put two dashes before the command: ctools record{option} -- {shlex.join(words)}")
     return words
+
+
+def _policy(
+    policy: list[str] | None,
+    secret_env: list[str] | None,
+    secrets_file: list[str] | None,
+    config: list[str] | None,
+    *,
+    redact: bool,
+) -> Policy | None:
+    """Return the policy; None for none. Raises PolicyError, SecretsError, UsageError."""
+    if redact:
+        return policy_of(policy, secret_env, secrets_file, config)
+    if policy or secret_env or secrets_file or config:
+        raise UsageError("--no-redact redacts nothing: leave it out, or leave out what names policies and secrets")
+    return None
 
 
 def _mode(output: Path, *, append: bool, overwrite: bool) -> Mode:

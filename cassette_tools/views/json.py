@@ -97,6 +97,7 @@ def summary_object(summary: Summary, facts: Facts) -> dict[str, Any]:
             "first_byte": _percentiles(summary.first_byte),
             "total": _percentiles(summary.latency),
         },
+        "redacted": _counts(summary.redactions),
         "memory": {
             "first": summary.memory.first,
             "last": summary.memory.last,

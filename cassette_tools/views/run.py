@@ -85,8 +85,29 @@ def _show(page: Page, outcome: Outcome) -> None:
     if outcome.kept:
         _fact(page, "kept", f"{_shown_path(outcome)} is the old one: a recording of nothing does not replace it")
     if outcome.interactions:
-        _fact(page, "secrets", "nothing was redacted: passwords and tokens may be in the cassette; do not share it")
+        _fact(page, "secrets", _secrets(outcome))
+        for line in outcome.unproven:
+            _fact(page, "unproven", line)
         _fact(page, "next", f"ctools inspect {shlex.quote(_shown_path(outcome))}")
+
+
+def _secrets(outcome: Outcome) -> str:
+    """Tell what was redacted, by rule."""
+    if outcome.redacted is None:
+        return "nothing was redacted: passwords and tokens may be in the cassette; do not share it"
+    if not outcome.redacted:
+        return "none found"
+    kinds: dict[str, int] = {}
+    for rule, count in outcome.redacted.items():
+        kind = rule if rule.startswith(("known:", "header:", "format:")) else rule.partition(":")[0]
+        kinds[kind] = kinds.get(kind, 0) + count
+    rows = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+    shown = ", ".join(f"{kind} {count:,}" for kind, count in rows[:_FEW])
+    rest = sum(count for _, count in rows[_FEW:])
+    line = f"redacted: {shown}" + (f", others {rest:,}" if rest else "")
+    if outcome.removed:
+        line += f"; {outcome.removed:,} removed whole, because a known secret could not be taken out"
+    return line
 
 
 def _headline(outcome: Outcome) -> str:
@@ -180,7 +201,10 @@ def _as_object(outcome: Outcome) -> dict[str, Any]:
         "interactions": outcome.interactions,
         "errors": outcome.errors,
         "lost": outcome.lost,
-        "redaction": "none",
+        "redaction": "none" if outcome.redacted is None else "policy",
+        "redacted": outcome.redacted or {},
+        "removed": outcome.removed,
+        "unproven": list(outcome.unproven),
         "kept_old": outcome.kept,
         "running": outcome.running,
         "missing": [_encodable(line) for line in outcome.missing],

@@ -133,6 +133,13 @@ def _show_redaction(summary: Summary, page: Page) -> None:
     elif "none" in kinds:
         part = "" if kinds == {"none"} else " in a part of the runs"
         page.fact("redaction", Text(f"none{part}: the file may contain secrets", style="yellow"))
+    if summary.redactions.rows:
+        page.fact("redacted", _counts(summary.redactions))
+    if summary.removed:
+        held = "text" if summary.removed == 1 else "texts"
+        page.fact(
+            "removed", shown(f"{summary.removed:,} {held}, whole: a known secret was in there too deep", "yellow")
+        )
 
 
 def _show_damage(facts: Facts, page: Page) -> None:

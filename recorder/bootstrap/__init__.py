@@ -8,6 +8,8 @@ differs from its own in these variables only:
 - `RECORDER_CASSETTE`: absolute path of the file to append to;
 - `RECORDER_RUN`: token of the run, as in the header line of the cassette;
 - `RECORDER_OPTIONS`: the options as JSON (`recorder.options.Options.to_json`);
+- `RECORDER_REDACTION`: `none`, or absolute path of the file with the policy and its secrets (`recorder.redact.handover`);
+  a process that cannot read it records nothing;
 - `RECORDER_NOTES`: absolute path of a file that processes append to when they were armed, or could not record and why.
 
 The variables stay, so that processes further down are recorded, too. A process is out of reach when its Python ignores
@@ -27,20 +29,21 @@ if TYPE_CHECKING:
 
     from recorder.options import Options
 
-__all__ = ["CASSETTE", "NOTES", "OPTIONS", "RUN", "child_environment", "site_folder"]
+__all__ = ["CASSETTE", "NOTES", "OPTIONS", "REDACTION", "RUN", "child_environment", "site_folder"]
 
 CASSETTE: Final = "RECORDER_CASSETTE"
 RUN: Final = "RECORDER_RUN"
 OPTIONS: Final = "RECORDER_OPTIONS"
 NOTES: Final = "RECORDER_NOTES"
+REDACTION: Final = "RECORDER_REDACTION"
 
 
 def child_environment(
-    environment: Mapping[str, str], *, cassette: str, run: str, options: Options, notes: str
+    environment: Mapping[str, str], *, cassette: str, run: str, options: Options, redaction: str, notes: str
 ) -> dict[str, str]:
     """Return `environment` with what makes every Python process below record into `cassette`.
 
-    `cassette` and `notes` are absolute paths: a child may change its folder before it reads them. Raises UsageError
+    `cassette`, `notes` and `redaction` (if it is not "none") are absolute paths: a child may change its folder before it reads them. Raises UsageError
     where PYTHONPATH cannot name the folder of this package.
     """
     return {
@@ -49,6 +52,7 @@ def child_environment(
         CASSETTE: cassette,
         RUN: run,
         OPTIONS: options.to_json(),
+        REDACTION: redaction,
         NOTES: notes,
     }
 

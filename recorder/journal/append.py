@@ -116,7 +116,7 @@ class Journal:
         mode: Mode = "new",
         durability: Durability = "interval",
         body_limit: int = BODY_LIMIT,
-        redaction: str = "none",
+        redaction: str | dict[str, Any] = "none",
         clock: Clock | None = None,
         system: System = SYSTEM,
     ) -> Journal:

@@ -98,13 +98,16 @@ def unpack(data: bytes) -> Packed | None:
     return Packed(plain, context, _gzip if coding == "gzip" else _zstd)
 
 
-def follow(headers: list[Any], before: Any, size: int, old: bytes | None, new: bytes | None) -> list[Any]:  # noqa: ANN401
-    """Give the headers of a body without content coding, after its change: Content-Length and digests follow."""
+def follow(headers: list[Any], before: tuple[Any, Any], size: int, old: bytes | None, new: bytes | None) -> list[Any]:
+    """Give the headers of a body without content coding, after its change: Content-Length and digests follow.
+
+    `before`: its size and its size on the wire, of which the header told one.
+    """
     out: list[Any] = []
     for pair in headers:
         name = pair[0].lower() if len(pair) == 2 and isinstance(pair[0], str) else ""
         value = pair[1] if name else None
-        if name == "content-length" and value == str(before):
+        if name == "content-length" and value in map(str, before):
             value = str(size)
         elif old is not None and new is not None and isinstance(value, str) and name in _DIGESTS:
             for algorithm in ("md5", "sha1", "sha256", "sha512"):

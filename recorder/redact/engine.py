@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
-from recorder.capture import encode_content
+from recorder.capture import UNREADABLE, encode_content
 from recorder.redact import content
 from recorder.redact.headers import header_spans, password_of
 from recorder.redact.known import Known, Needle, doubt, reveal
@@ -36,6 +36,7 @@ from recorder.redact.placeholders import Placeholders
 from recorder.redact.policy import Policy, Secret
 from recorder.redact.stream import BodyStream
 from recorder.redact.verification import holds
+from recorder.system import ForkLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_LEARNED", "BodyStream", "Finding", "Hit", "Redactor", "StreamedBody"]
 
 Part = Literal["request", "response"]
+_PARTS: Final[tuple[Part, ...]] = ("request", "response")
 
 _ROUNDS: Final = 4
 """Times that a leaf is gone over: a value may come to light when another one around it has gone."""
@@ -117,10 +119,10 @@ class Redactor:
         "_index",
         "_known",
         "_learned",
+        "_learning",
         "_policy",
         "_recording",
         "_remembered",
-        "_remembered_names",
         "_rules",
         "_scanner",
         "key",
@@ -147,6 +149,7 @@ class Redactor:
         self._known, self.unproven = _known_values(policy, os.environ if environment is None else environment)
         self.longest_known = max((len(known.raw) for known in self._known), default=0)
         self._index = Index(self._known, self._rules.stems, self._rules.formats)
+        self._learning = ForkLock()
         self._learned = Learned(frozenset(known.raw for known in self._known), brief=recording)
         self._scanner = Scanner(self._rules, [self._index])
         self._remembered: dict[tuple[str, str], tuple[str, str, tuple[Finding, ...]]] = {}
@@ -171,15 +174,15 @@ class Redactor:
 
     def learn(self, values: Iterable[str]) -> None:
         """Take values that were learned elsewhere."""
-        for value in values:
-            self._learned.add(value)
-        self._take_learned()
+        with self._learning:  # not on the way of most requests: only what is new comes here
+            for value in values:
+                self._learned.add(value)
+            self._take_learned()
 
     def learn_from(self, span: Span) -> None:
         """Learn the value of a span that went because of its place."""
-        if span.learn and worth_learning(span.value, span.rule):
-            self._learned.add(span.value.decode("utf-8"))
-            self._take_learned()
+        if span.learn and not self._learned.has(span.value) and worth_learning(span.value, span.rule):
+            self.learn([span.value.decode("utf-8")])
 
     def _take_learned(self) -> None:
         indexes = self._learned.indexes()
@@ -190,17 +193,20 @@ class Redactor:
 
     # Lines.
 
-    def redact_record(self, record: dict[str, Any]) -> tuple[bytes, list[Finding]]:
+    def redact_record(
+        self, record: dict[str, Any], streams: Mapping[str, Any] | None = None
+    ) -> tuple[bytes, list[Finding]]:
         """Give the line, with its line feed, of an interaction that was just recorded, and what was redacted.
 
-        `record` is what `Exchange.describe` gives; its lists and values stay as they are.
+        `record` is what `Exchange.describe` gives; its lists and values stay as they are. `streams`: the finished
+        `BodyStream` of each part that went out in pieces.
         """
         for callback in self._callbacks:
             changed = callback(deepcopy(record))
             record = record if changed is None else changed
         bodies = record["bodies"]
         head = {key: value for key, value in record.items() if key != "bodies"}
-        return self._interaction(head, bodies, _dump(bodies))
+        return self._interaction(head, bodies, _dump(bodies), _streamed(head, streams) if streams else None)
 
     def redact_line(
         self, line: bytes, *, pieces: Mapping[Part, StreamedBody] | None = None
@@ -264,7 +270,9 @@ class Redactor:
         """Redact an interaction given as its head, and its bodies as an object or as JSON."""
         findings: list[Finding] = []
         for part, streamed in (pieces or {}).items():
-            _describe_anew(head.get(part), streamed.size, streamed.sha256, None, None)
+            message = dict(head[part]) if isinstance(head.get(part), dict) else None
+            _describe_anew(message, streamed.size, streamed.sha256, None, None)
+            head = {**head, part: message}
             findings.extend(streamed.findings)
         for _ in range(_ROUNDS):
             scanner = self._scanner
@@ -477,7 +485,12 @@ class Redactor:
                 continue
             data = _bytes_of(held)
             context = content.context_of(message.get("headers"), data, token_request=_is_token_request(part, url))
-            new, found = self._body(data, context, f"{part}.body")
+            new: bytes | None
+            if context.binary and _is_coded(message):
+                new, found, why = None, [Finding("verify", f"{part}.body", "removed", "")], UNREADABLE
+            else:
+                new, found = self._body(data, context, f"{part}.body")
+                why = "a known value could not be taken out of it"
             if not found:
                 continue
             findings.extend(found)
@@ -487,7 +500,7 @@ class Redactor:
             message = dict(message)
             _describe_anew(message, len(new), sha256(new, usedforsecurity=False).hexdigest(), data, new)
             if removed and isinstance(message.get("body"), dict):
-                message["body"]["removed"] = "a known value could not be taken out of it"
+                message["body"]["removed"] = why
             new_head[part] = message
         return new_head, new_bodies
 
@@ -594,6 +607,17 @@ class Redactor:
         return reveal(data) is None
 
 
+def _streamed(head: dict[str, Any], streams: Mapping[str, Any]) -> dict[Part, StreamedBody]:
+    """Tell of bodies that went out in pieces while they were recorded: their descriptions are right already."""
+    told: dict[Part, StreamedBody] = {}
+    for part in _PARTS:
+        stream = streams.get(part)
+        body = head[part].get("body") if isinstance(stream, BodyStream) and isinstance(head.get(part), dict) else None
+        if isinstance(body, dict) and stream is not None and stream.findings:
+            told[part] = StreamedBody(body["size"], body["sha256"], tuple(stream.findings))
+    return told
+
+
 def _known_values(policy: Policy, environment: Mapping[str, str]) -> tuple[list[Known], tuple[str, ...]]:
     given = list(policy.secrets)
     if policy.environment:
@@ -631,10 +655,18 @@ def _describe_anew(
     """Write size, digest and the headers that depend on them into a message that is ours to change."""
     if not isinstance(message, dict) or not isinstance(message.get("body"), dict):
         return
-    before = message["body"].get("size")
-    message["body"] = {**message["body"], "size": size, "sha256": digest}
-    if isinstance(message.get("headers"), list) and not message["body"].get("coding"):
-        message["headers"] = content.follow(message["headers"], before, size, old, new)
+    body = message["body"]
+    message["body"] = {**body, "size": size, "sha256": digest}
+    if isinstance(message.get("headers"), list) and not body.get("coding"):
+        message["headers"] = content.follow(
+            message["headers"], (body.get("size"), body.get("wire_size")), size, old, new
+        )
+
+
+def _is_coded(message: dict[str, Any]) -> bool:
+    """Tell whether a body's content coding is still on, because it could not be taken off."""
+    body = message.get("body")
+    return isinstance(body, dict) and bool(body.get("coding_error")) and not body.get("coding")
 
 
 def _with_counts(head: dict[str, Any], findings: list[Finding]) -> dict[str, Any]:

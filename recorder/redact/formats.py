@@ -87,9 +87,20 @@ _END_URL = rb"(?![A-Za-z0-9_-])"
 
 _SLASH = rb"(?:\\{0,8}/|%(?:25){0,2}2[Ff])"
 _COLON = rb"(?::|%(?:25){0,2}3[Aa])"
+_TILDE = rb"(?:~|%(?:25){0,2}7[Ee])"
 _EQUALS = rb"(?:=|%(?:25){0,2}3[Dd]|\\{1,8}u003[Dd])"
 _DOLLAR = rb"(?:\$|%(?:25){0,2}24)"
 _BASE64 = rb"(?:[A-Za-z0-9+/]|%(?:25){0,2}2[BbFf]|\\{1,8}/|\\{1,8}u002[BbFf])"
+
+
+_NAMED = {
+    b"<slash>": _SLASH,
+    b"<colon>": _COLON,
+    b"<tilde>": _TILDE,
+    b"<equals>": _EQUALS,
+    b"<dollar>": _DOLLAR,
+    b"<base64>": _BASE64,
+}
 
 
 def _form(
@@ -103,8 +114,13 @@ def _form(
     offset: int = 0,
     whole: bytes | None = b"",
 ) -> Format:
-    """Make a format; `needles` may be separated by spaces; `whole` of b"" says that `body` tells by itself."""
+    """Make a format; `needles` may be separated by spaces; `whole` of b"" says that `body` tells by itself.
+
+    `<slash>` and its like in `body` stand for that character however it is escaped.
+    """
     literals = needles.split() if isinstance(needles, str) else needles
+    for name, escaped in _NAMED.items():
+        body = body.replace(name, escaped)
     pattern = re.compile(left + body + end)
     alone = None if whole is None else re.compile(whole + end) if whole else pattern
     return Format(slug, title, tuple(literal.encode() for literal in literals), offset, pattern, alone)
@@ -148,7 +164,7 @@ _AIRTABLE_NEEDLES = " ".join(
 )
 
 _VAULT_OLD = rb"s\.(?=[A-Za-z]{0,23}\d)(?=[A-Z0-9]{0,23}[a-z])(?=[a-z0-9]{0,23}[A-Z])[A-Za-z0-9]{24}"
-_TELEGRAM = rb"\d{8,10}" + _COLON + rb"AA[\w-]{32,33}"
+_TELEGRAM = rb"\d{8,10}<colon>AA[\w-]{32,33}"
 _DISCORD = (
     rb"[MNO][DTjz][AEIMQUYcgk][wxyz0-5](?:[MNO][DTjz][AEIMQUYcgk][wxyz0-5]){4,5}[\w-]{0,3}"
     rb"\.[\w-]{6,7}\.[\w-]{27,40}"
@@ -161,7 +177,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         "aws-session-token",
         "AWS session token",
         "iqojb3jpz2lux2vj fwogzxivyxdz",
-        rb"(?:IQoJb3JpZ2luX2Vj|FwoGZXIvYXdz)(?:" + _BASE64 + rb"){80,4096}+(?:" + _EQUALS + rb"){0,2}+",
+        rb"(?:IQoJb3JpZ2luX2Vj|FwoGZXIvYXdz)(?:<base64>){80,4096}+(?:<equals>){0,2}+",
         end=rb"(?![A-Za-z0-9+/])",
     ),
     _form("google-api-key", "Google API key", "aiza", rb"AIza[\w-]{35}", end=_END_URL),
@@ -178,27 +194,17 @@ FORMATS: Final[tuple[Format, ...]] = (
         "azure-key",
         "Azure storage account key or shared access key",
         "accountkey sharedaccesskey",
-        rb"(?:AccountKey|SharedAccessKey)"
-        + _EQUALS
-        + rb"(?P<secret>(?:"
-        + _BASE64
-        + rb"){86}(?:"
-        + _EQUALS
-        + rb"){2}|(?:"
-        + _BASE64
-        + rb"){43}"
-        + _EQUALS
-        + rb")",
+        rb"(?:AccountKey|SharedAccessKey)<equals>(?P<secret>(?:<base64>){86}(?:<equals>){2}|(?:<base64>){43}<equals>)",
         end=rb"(?![A-Za-z0-9+/=])",
         whole=None,
     ),
     _form(
         "azure-client-secret",
         "Microsoft Entra (Azure AD) client secret",
-        " ".join(f"{digit}q~" for digit in range(10)),
-        rb"[A-Za-z0-9_~.-]{3}\dQ~[A-Za-z0-9_~.-]{31,34}+",
+        " ".join(f"{digit}q{tilde}" for digit in range(10) for tilde in ("~", "%7e")),
+        rb"[A-Za-z0-9_~.-]{3}\dQ<tilde>(?:[A-Za-z0-9_.-]|<tilde>){30,33}[A-Za-z0-9_~-]",
         left=rb"(?:(?<![A-Za-z0-9_~.-])|" + _ESCAPES + rb")",
-        end=b"",
+        end=rb"(?![A-Za-z0-9_~-])",
         offset=3,
     ),
     _form("digitalocean-token", "DigitalOcean token", "dop_v1_ doo_v1_ dor_v1_", rb"do[opr]_v1_[a-f0-9]{64}"),
@@ -246,7 +252,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         "atlassian-token",
         "Atlassian or Bitbucket token",
         "atbb atctt3 atatt3",
-        rb"(?:ATBB[A-Za-z0-9]{24,32}+|AT(?:C|A)TT3[\w+/-]{60,500}+(?:" + _EQUALS + rb"[A-F0-9]{8})?)",
+        rb"(?:ATBB[A-Za-z0-9]{24,32}+|AT(?:C|A)TT3[\w+/-]{60,500}+(?:<equals>[A-F0-9]{8})?)",
     ),
     _form("npm-token", "npm token", "npm_", rb"npm_[A-Za-z0-9]{36}"),
     _form("pypi-token", "PyPI token", "pypi-age", rb"pypi-AgE[\w-]{50,2048}+", end=b""),
@@ -257,11 +263,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         "stripe-key",
         "Stripe secret or restricted key, webhook secret",
         "sk_live_ sk_test_ rk_live_ rk_test_ whsec_",
-        rb"(?:[sr]k_(?:live|test)_[A-Za-z0-9]{16,255}+|whsec_(?:"
-        + _BASE64
-        + rb"){24,128}+(?:"
-        + _EQUALS
-        + rb"){0,2}+)",
+        rb"(?:[sr]k_(?:live|test)_[A-Za-z0-9]{16,255}+|whsec_(?:<base64>){24,128}+(?:<equals>){0,2}+)",
     ),
     _form("shopify-token", "Shopify token", "shpat_ shpss_ shpca_ shppa_", rb"shp(?:at|ss|ca|pa)_[a-fA-F0-9]{32}"),
     _form(
@@ -276,39 +278,23 @@ FORMATS: Final[tuple[Format, ...]] = (
         "braintree-token",
         "PayPal Braintree access token",
         "access_token$ access_token%24 access_token%2524",
-        rb"access_token"
-        + _DOLLAR
-        + rb"(?:production|sandbox)"
-        + _DOLLAR
-        + rb"[0-9a-z]{16}"
-        + _DOLLAR
-        + rb"[0-9a-f]{32}",
+        rb"access_token<dollar>(?:production|sandbox)<dollar>[0-9a-z]{16}<dollar>[0-9a-f]{32}",
     ),
     # Chat, mail and telephony
     _form(
         "slack-token",
         "Slack token",
         "xoxa- xoxb- xoxp- xoxr- xoxs- xoxc- xoxd- xoxe- xoxe. xapp-",
-        rb"(?:xoxe\.)?xox[abcdeprs]-(?:[A-Za-z0-9-]|"
-        + _BASE64
-        + rb"){10,512}+|xapp-\d-[A-Z0-9]{8,16}-\d{8,16}-[a-z0-9]{32,128}+",
+        rb"(?:(?:xoxe\.)?xox[abceprs]-[A-Za-z0-9-]{10,512}+"
+        rb"|xoxd-(?:<base64>){16,512}+(?:<equals>){0,2}+"
+        rb"|xapp-\d-[A-Z0-9]{8,16}-\d{8,16}-[a-z0-9]{32,128}+)",
     ),
     _form(
         "slack-webhook",
         "Slack webhook (the last part of its URL)",
         "hooks.slack",
-        rb"hooks\.slack(?:-gov)?\.com"
-        + _SLASH
-        + rb"(?:services|workflows|triggers)"
-        + _SLASH
-        + rb"[TE][A-Z0-9]{6,14}"
-        + _SLASH
-        + rb"[A-Z0-9]{6,20}"
-        + _SLASH
-        + rb"(?:\d{6,20}"
-        + _SLASH
-        + rb")?"
-        + rb"(?P<secret>[A-Za-z0-9]{16,64}+)",
+        rb"hooks\.slack(?:-gov)?\.com<slash>(?:services|workflows|triggers)<slash>[TE][A-Z0-9]{6,14}"
+        rb"<slash>[A-Z0-9]{6,20}<slash>(?:\d{6,20}<slash>)?(?P<secret>[A-Za-z0-9]{16,64}+)",
         left=b"",
         whole=None,
     ),
@@ -324,7 +310,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         "discord-webhook",
         "Discord webhook (the last part of its URL)",
         "webhooks",
-        rb"webhooks" + _SLASH + rb"\d{17,20}" + _SLASH + rb"(?P<secret>[\w-]{60,80}+)",
+        rb"webhooks<slash>\d{17,20}<slash>(?P<secret>[\w-]{60,80}+)",
         left=b"",
         end=b"",
         whole=None,
@@ -364,7 +350,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     _form("huggingface-token", "Hugging Face token", "hf_ api_org_", rb"(?:hf_|api_org_)[A-Za-z0-9]{34,40}+"),
     _form("replicate-token", "Replicate token", "r8_", rb"r8_[A-Za-z0-9]{37}"),
     _form("groq-key", "Groq API key", "gsk_", rb"gsk_[A-Za-z0-9]{52}"),
-    _form("xai-key", "xAI API key", "xai-", rb"xai-[A-Za-z0-9]{70,100}+"),
+    _form("xai-key", "xAI API key", "xai-", rb"xai-\w{70,100}+"),
     # Services
     _form(
         "facebook-token",
@@ -392,7 +378,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         "grafana-token",
         "Grafana token",
         "glsa_ glc_",
-        rb"(?:glsa_[A-Za-z0-9]{32}_[A-Fa-f0-9]{8}|glc_(?:" + _BASE64 + rb"){32,400}+(?:" + _EQUALS + rb"){0,2}+)",
+        rb"(?:glsa_[A-Za-z0-9]{32}_[A-Fa-f0-9]{8}|glc_(?:<base64>){32,400}+(?:<equals>){0,2}+)",
     ),
     _form("sentry-token", "Sentry token", "sntrys_ sntryu_", rb"(?:sntryu_[a-f0-9]{64}|sntrys_[\w+/=-]{60,600}+)"),
     _form("figma-token", "Figma token", "figd_", rb"figd_[\w-]{38,80}+", end=b""),

@@ -42,6 +42,7 @@ class Learned:
         "_main",
         "_most",
         "_others",
+        "_raw",
         "_recent",
         "_settled",
         "_values",
@@ -55,6 +56,7 @@ class Learned:
         self._brief = brief
         self._most = MOST_LEARNED_RECORDING if brief else MOST_LEARNED
         self._values: dict[str, Known] = {}
+        self._raw: set[bytes] = set()
         self._settled: list[str] = []
         self._recent: list[str] = []
         self._main = Index(())
@@ -66,11 +68,16 @@ class Learned:
         """Give all of them."""
         return frozenset(self._values)
 
+    def has(self, raw: bytes) -> bool:
+        """Tell whether a value is known or learned."""
+        return raw in self._raw or raw in self._others
+
     def add(self, value: str) -> None:
         """Learn a value, unless it is known."""
         raw = value.encode("utf-8")
         if value in self._values or raw in self._others or doubt(value) is not None:
             return
+        self._raw.add(raw)
         self._values[value] = Known(value, "learned", brief=self._brief)
         self._recent.append(value)
         self.longest = max(self.longest, len(raw))
@@ -85,7 +92,9 @@ class Learned:
             self._settled += self._recent
             self._recent = []
             while len(self._settled) > self._most:
-                del self._values[self._settled.pop(0)]
+                oldest = self._settled.pop(0)
+                del self._values[oldest]
+                self._raw.discard(oldest.encode("utf-8"))
                 self.forgotten += 1
             self._main = Index([self._values[value] for value in self._settled])
         return [self._main, Index([self._values[value] for value in self._recent])]

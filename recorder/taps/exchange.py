@@ -8,7 +8,7 @@ once for each recording.
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from recorder.capture import BodyCapture
 from recorder.coding import PIECE, split_codings
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from weakref import ref
 
+    from recorder.capture import OpenRedaction
     from recorder.options import Options
     from recorder.system import Clock
 
-__all__ = ["Exchange", "Headers", "RequestHead", "ResponseHead", "Sink", "describe_error"]
+__all__ = ["Exchange", "Headers", "Part", "RequestHead", "ResponseHead", "Sink", "describe_error"]
 
 Headers = list[tuple[str, str]]
+Part = Literal["request", "response"]
 
 _MOST_RECEIVED: Final = 65536
 """Bytes kept of what arrived in place of a response."""
@@ -53,6 +55,10 @@ class Sink(Protocol):
 
     def fail_to_begin(self, error: Exception) -> None:
         """Count a request that a tap failed on before it had a number."""
+        ...
+
+    def redaction_of(self, part: Part, headers: Headers, url: str) -> OpenRedaction | None:
+        """Give what begins the redaction of a body that goes out in pieces; None where nothing is redacted."""
         ...
 
     def write_piece(self, entry: Entry, line: dict[str, Any]) -> None:
@@ -122,13 +128,14 @@ class Entry:
         self.request: BodyCapture | None = None
         self.response: BodyCapture | None = None
 
-    def open_body(self, part: str, codings: list[str]) -> BodyCapture:
-        """Begin a body of this entry."""
+    def open_body(self, part: Part, headers: Headers, url: str) -> BodyCapture:
+        """Begin a body of this entry, of a message with these headers."""
 
         def write_piece(number: int, content: dict[str, str]) -> None:
             self.recording.write_piece(self, {"type": "body", "of": self.id, "part": part, "piece": number, **content})
 
-        return BodyCapture(self.recording.options.body_limit, write_piece, codings)
+        redaction = self.recording.redaction_of(part, headers, url)
+        return BodyCapture(self.recording.options.body_limit, write_piece, _codings(headers), redaction)
 
 
 class Exchange:
@@ -245,8 +252,8 @@ class Exchange:
             for entry in self.entries:
                 body = entry.request
                 if body is None:
-                    codings = _codings(self.request_head.headers if self.request_head else ())
-                    body = entry.request = entry.open_body("request", codings)
+                    headers = self.request_head.headers if self.request_head else []
+                    body = entry.request = entry.open_body("request", headers, self.url_base + self.target)
                 body.feed(part)
 
     def take_unsent_body(self, data: bytes) -> None:
@@ -259,9 +266,8 @@ class Exchange:
     def receive_head(self, head: ResponseHead, framing: Deframer | None) -> None:
         """Take the response's head. `framing` None: there is no body (HEAD, 204, 304)."""
         if framing is not None:
-            codings = _codings(head.headers)
             for entry in self.entries:
-                entry.response = entry.open_body("response", codings)
+                entry.response = entry.open_body("response", head.headers, "")
         self._framing = framing
         self.response_head = head  # last: another thread may be writing this exchange, because its recording stops
         if self.failure is not None and self.failure["phase"] == "send":

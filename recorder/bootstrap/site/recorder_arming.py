@@ -59,6 +59,7 @@ class _Recording:
     cassette = ""
     run = ""
     options = "{}"
+    redaction = ""
     notes = ""
     site = ""
 
@@ -71,6 +72,7 @@ def arm() -> None:
         return
     recording.run = os.environ.get("RECORDER_RUN", "")
     recording.options = os.environ.get("RECORDER_OPTIONS", "{}")
+    recording.redaction = os.environ.get("RECORDER_REDACTION", "")
     recording.notes = os.environ.get("RECORDER_NOTES", "")
     recording.site = os.path.dirname(os.path.abspath(__file__))
     note(recording.notes, "armed")
@@ -143,7 +145,12 @@ def _join(recording: _Recording) -> None:
         from recorder.options import Options  # noqa: PLC0415
         from recorder.session import join  # noqa: PLC0415
 
-        join(recording.cassette, run=recording.run, options=Options.from_json(recording.options))
+        join(
+            recording.cassette,
+            run=recording.run,
+            options=Options.from_json(recording.options),
+            redaction=recording.redaction,
+        )
     except Exception as error:  # noqa: BLE001 -- whatever is wrong with us, the program's import goes on
         note(recording.notes, "failed", f"{type(error).__name__}: {error}")
     else:

@@ -1,0 +1,86 @@
+"""Hands a policy, with its secrets and its key, from `ctools record` to the processes that it records.
+
+Law: values go through a file that nobody but its owner can read, which is gone when the run has ended; never through
+an argument or an environment variable, which other programs read and crash reports contain. What cannot be read whole
+is an error: a process that has no policy records nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from recorder.errors import PolicyError, UsageError
+from recorder.redact.policy import Dynamic, Policy, Secret, UrlPattern
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["hand_over", "take_over"]
+
+_LISTS: Final = ("headers", "names", "query", "fields", "keep", "disabled_formats", "personal")
+_FLAGS: Final = ("environment", "defaults")
+
+
+@contextmanager
+def hand_over(policy: Policy) -> Iterator[Path]:
+    """Write a policy that has a key, and no callbacks, for child processes; remove the file at the end of the block."""
+    if policy.key is None:
+        raise UsageError("a policy is handed over with its key only: child processes must make equal placeholders")
+    if policy.callbacks:
+        raise UsageError("callbacks cannot be handed to other processes; record with recorder.record(..., policy=...)")
+    descriptor, name = tempfile.mkstemp(prefix="ctools-policy-")  # for its owner alone
+    path = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(_to_json(policy))
+        yield path
+    finally:
+        with suppress(FileNotFoundError):
+            path.unlink()
+
+
+def take_over(path: str | os.PathLike[str]) -> Policy:
+    """Read what `hand_over` wrote. Raises PolicyError, without a value, for anything else."""
+    try:
+        value = orjson.loads(Path(path).read_bytes())
+        return _from_json(value)
+    except OSError as error:
+        raise PolicyError(
+            f"{path}: the redaction policy of this run cannot be read ({error.strerror}); has the run ended?"
+        ) from error
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, UsageError):
+        raise PolicyError(f"{path}: not a policy of this release; is another one installed there?") from None
+
+
+def _to_json(policy: Policy) -> bytes:
+    assert policy.key is not None  # noqa: S101 -- for the type checker; hand_over has looked
+    return orjson.dumps(
+        {
+            "secrets": [[secret.value, secret.source] for secret in policy.secrets],
+            **{name: getattr(policy, name) for name in _FLAGS},
+            **{name: sorted(getattr(policy, name)) for name in _LISTS},
+            "allow_headers": None if policy.allow_headers is None else sorted(policy.allow_headers),
+            "urls": [[rule.pattern, rule.replacement] for rule in policy.urls],
+            "dynamic": [[rule.params, rule.domains, rule.replacement] for rule in policy.dynamic],
+            "key": policy.key.hex(),
+            "key_source": policy.key_source,
+        }
+    )
+
+
+def _from_json(value: Any) -> Policy:  # noqa: ANN401 -- JSON
+    return Policy(
+        [Secret(text, source) for text, source in value["secrets"]],
+        **{name: value[name] for name in (*_FLAGS, *_LISTS)},
+        allow_headers=value["allow_headers"],
+        urls=[UrlPattern(*rule) for rule in value["urls"]],
+        dynamic=[Dynamic(*rule) for rule in value["dynamic"]],
+        key=bytes.fromhex(value["key"]),
+        key_source=value["key_source"],
+    )
