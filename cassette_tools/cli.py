@@ -12,6 +12,7 @@ import difflib
 import importlib
 import os
 import sys
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
@@ -23,18 +24,23 @@ from recorder.errors import RecorderError
 from recorder.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["COMMANDS", "Entry", "app", "command_of", "run"]
+__all__ = ["COMMANDS", "Entry", "app", "command_of", "entry_of", "paths", "run"]
 
 _INTERRUPTED: Final = 130
 
 
 class Entry(NamedTuple):
-    """Where a command is, and what it does in one line (the first of its docstring; a test compares them)."""
+    """Where a command is, and what it does in one line (the first of its docstring; a test compares them).
+
+    With `commands` it is a group: what is at `place` has its docstring, and is called with the context where no
+    command of it is named.
+    """
 
     place: str
     summary: str
+    commands: Mapping[str, Entry] = MappingProxyType({})
 
 
 COMMANDS: Final[Mapping[str, Entry]] = {
@@ -43,6 +49,15 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     ),
     "inspect": Entry(
         "cassette_tools.commands.inspect:inspect", "Look into a cassette: summary, list, one interaction."
+    ),
+    "policy": Entry(
+        "cassette_tools.commands.policy:policy",
+        "Write, show and try a redaction policy.",
+        {
+            "init": Entry("cassette_tools.commands.policy:init", "Write a policy file with every key explained."),
+            "show": Entry("cassette_tools.commands.policy:show", "Show what is redacted, and where each rule is from."),
+            "test": Entry("cassette_tools.commands.policy:trial", "Show what would be redacted in one interaction."),
+        },
     ),
 }
 
@@ -70,15 +85,47 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def command_of(name: str) -> TyperCommand:
-    """Import the command `name` and return it as a click command. Raises KeyError for one not in `COMMANDS`."""
-    module, function = COMMANDS[name].place.split(":")
+def command_of(*path: str) -> TyperCommand | TyperGroup:
+    """Import the command at `path` ("policy", "init") as a click command. Raises KeyError for one not in `COMMANDS`."""
+    return _command(path[-1], entry_of(*path))
+
+
+def entry_of(*path: str) -> Entry:
+    """Return the entry of the command at `path`. Raises KeyError for one not in `COMMANDS`."""
+    commands, entry = COMMANDS, None
+    for name in path:
+        entry = commands[name]
+        commands = entry.commands
+    if entry is None:
+        raise KeyError(path)
+    return entry
+
+
+def paths() -> list[tuple[str, ...]]:
+    """Return the paths of all commands, each group ahead of its own."""
+    return list(_paths((), COMMANDS))
+
+
+def _paths(above: tuple[str, ...], commands: Mapping[str, Entry]) -> Iterator[tuple[str, ...]]:
+    for name, entry in commands.items():
+        yield (*above, name)
+        yield from _paths((*above, name), entry.commands)
+
+
+def _command(name: str, entry: Entry) -> TyperCommand | TyperGroup:
+    module, function = entry.place.split(":")
     callback: Callable[..., Any] = getattr(importlib.import_module(module), function)
     lone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     settings = {"help_option_names": ["-h", "--help"], **getattr(callback, "context_settings", {})}
-    lone.command(name, cls=_Command, context_settings=settings)(callback)
+    if entry.commands:
+        lone.callback(cls=_Commands, context_settings=settings, invoke_without_command=True)(callback)
+    else:
+        lone.command(name, cls=_Command, context_settings=settings)(callback)
     command = typer.main.get_command(lone)
-    if not isinstance(command, _Command):
+    if isinstance(command, _Commands):
+        command.name = name
+        command.entries = entry.commands
+    elif not isinstance(command, _Command):
         raise TypeError(f"typer made a {type(command).__name__} of the command {name!r}")
     return command
 
@@ -95,17 +142,19 @@ class _Command(TyperCommand):
 
 
 class _Commands(TyperGroup):
-    """The group of all commands, which are imported when they are asked for."""
+    """A group of commands (by default all), which are imported when they are asked for."""
+
+    entries: Mapping[str, Entry] = COMMANDS
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - see _Command
-        return list(COMMANDS)
+        return list(self.entries)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:  # noqa: ANN401, ARG002 - see _Command
-        return command_of(cmd_name) if cmd_name in COMMANDS else None
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | TyperGroup | None:  # noqa: ANN401, ARG002 - see _Command
+        return _command(cmd_name, self.entries[cmd_name]) if cmd_name in self.entries else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - see _Command
-        if args[0] not in COMMANDS and not ctx.resilient_parsing:
-            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        if args[0] not in self.entries and not ctx.resilient_parsing:
+            close = difflib.get_close_matches(args[0], self.entries, n=1)
             meant = f" Did you mean {close[0]}?" if close else ""
             ctx.fail(f"There is no command {args[0]!r}.{meant}")
         return super().resolve_command(ctx, args)
@@ -117,7 +166,7 @@ class _Commands(TyperGroup):
             raise _ReaderGoneError from error  # typer would make exit code 1 of it
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - see _Command
-        summaries = [(name, entry.summary) for name, entry in COMMANDS.items()]
+        summaries = [(name, entry.summary) for name, entry in self.entries.items()]
         formatter.write(help_page(ctx.command_path, self, commands=summaries, width=page_width(), colour=page_colour()))
 
 
@@ -144,6 +193,7 @@ def _ctools(
     Examples:
         ctools record -o cassette.jsonl -- python app.py
         ctools inspect cassette.jsonl
+        ctools policy init
     """
     if version:
         typer.echo(f"ctools {__version__}")

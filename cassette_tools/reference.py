@@ -6,12 +6,17 @@ Law: the page is what `--help` says at a fixed width, and nothing else; a test c
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
-from cassette_tools.cli import COMMANDS, app, command_of
+from cassette_tools.cli import COMMANDS, app, command_of, entry_of, paths
 from cassette_tools.views.help import help_page
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cassette_tools.cli import Entry
 
 __all__ = ["page"]
 
@@ -31,12 +36,17 @@ complete commands and options.
 
 def page() -> str:
     """Return the text of `docs/cli.md`."""
-    summaries = [(name, entry.summary) for name, entry in COMMANDS.items()]
-    root = help_page("ctools", typer.main.get_command(app), commands=summaries, width=_WIDTH)
+    root = help_page("ctools", typer.main.get_command(app), commands=_summaries(COMMANDS), width=_WIDTH)
     pages = {"ctools": root}
-    for name in COMMANDS:
-        pages[f"ctools {name}"] = help_page(f"ctools {name}", command_of(name), width=_WIDTH)
+    for path in paths():
+        title = " ".join(("ctools", *path))
+        commands = _summaries(entry_of(*path).commands)
+        pages[title] = help_page(title, command_of(*path), commands=commands, width=_WIDTH)
     return "\n".join([_OPENING, *(f"## {title}\n\n```text\n{text}```\n" for title, text in pages.items())])
+
+
+def _summaries(commands: Mapping[str, Entry]) -> list[tuple[str, str]]:
+    return [(name, entry.summary) for name, entry in commands.items()]
 
 
 if __name__ == "__main__":

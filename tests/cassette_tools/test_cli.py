@@ -53,8 +53,29 @@ def test_neither_help_nor_version_loads_a_command_a_client_or_rich(arguments: li
 
 
 def test_each_command_lives_where_the_table_says() -> None:
-    for name in cli.COMMANDS:
-        assert cli.command_of(name).name == name
+    for path in cli.paths():
+        assert cli.command_of(*path).name == path[-1]
+    assert ("policy", "init") in cli.paths()
+
+
+@pytest.mark.parametrize("path", [(), ("nope",), ("policy", "nope"), ("inspect", "init")])
+def test_a_path_that_is_no_command_is_a_key_error(path: tuple[str, ...]) -> None:
+    with pytest.raises(KeyError):
+        cli.entry_of(*path)
+
+
+@pytest.mark.parametrize("arguments", [["policy"], ["policy", "--help"], ["policy", "-h"]])
+def test_the_help_of_a_group_names_its_commands(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(arguments) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("Usage: ctools policy [OPTIONS] COMMAND [ARGS]...\n")
+    assert "\n  init  Write a policy file" in out
+    assert err == ""
+
+
+def test_the_help_of_a_command_of_a_group_names_its_whole_path(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["policy", "init", "--help"]) == 0
+    assert capsys.readouterr().out.startswith("Usage: ctools policy init [OPTIONS] [FILE]\n")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
@@ -77,6 +98,12 @@ def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
         (["inpsect"], "There is no command 'inpsect'. Did you mean inspect? See: ctools --help"),
         (["\x1b[31m"], r"There is no command '\x1b[31m'. See: ctools --help"),
         (["--nope"], "No such option: --nope"),
+        (["policy", "inti"], "There is no command 'inti'. Did you mean init? See: ctools policy --help"),
+        (["policy", "inspect"], "There is no command 'inspect'. See: ctools policy --help"),
+        (["policy", "--nope"], "No such option: --nope"),
+        (["policy", "show", "--nope"], "No such option: --nope"),
+        (["policy", "test", "x"], "Missing option '--at'. See: ctools policy test --help"),
+        (["policy", "test", "x", "--at", "0"], "Invalid value for '--at'"),
         (["inspect"], "Missing argument 'CASSETTE'. See: ctools inspect --help"),
         (["inspect", "x", "none"], "Invalid value for 'NUMBER'"),
         (["inspect", "x", "0"], "Invalid value for 'NUMBER'"),
@@ -188,7 +215,12 @@ def test_streams_that_are_closed_are_no_trouble(tmp_path: Path, closed: str) -> 
 
 @pytest.mark.parametrize(
     ("words", "at", "found"),
-    [("ctools in", 1, "inspect"), ("ctools inspect --fol", 2, "--follow"), ("ctools --ver", 1, "--version")],
+    [
+        ("ctools in", 1, "inspect"),
+        ("ctools inspect --fol", 2, "--follow"),
+        ("ctools --ver", 1, "--version"),
+        ("ctools policy in", 2, "init"),
+    ],
 )
 def test_completion_finds_commands_and_options(words: str, at: int, found: str) -> None:
     run = ctools(_CTOOLS_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(at))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cassette_tools.cli import COMMANDS
+from cassette_tools.cli import paths
 from cassette_tools.reference import page
 from tests.cassette_tools.running import ctools_reference
 
@@ -16,8 +16,8 @@ def test_the_page_is_current_or_run_python_m_cassette_tools_reference() -> None:
 
 
 def test_every_command_is_in_it() -> None:
-    for name in COMMANDS:
-        assert f"\n## ctools {name}\n" in page()
+    for path in paths():
+        assert f"\n## ctools {' '.join(path)}\n" in page()
 
 
 def test_the_environment_does_not_change_it() -> None:
