@@ -22,8 +22,8 @@ from typing import Final
 
 __all__ = ["FORMATS", "LOOK_BACK", "Format", "kind_of", "span_at"]
 
-LOOK_BACK: Final = 256
-"""Bytes before a needle in which a format with offset -1 may begin."""
+LOOK_BACK: Final = 10
+"""Bytes: the most that may stand between the beginning of a token and its needle in a format with offset -1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Format:
 
     `slug` is the kind in placeholders, `[a-z0-9-]`. `needles` are literals in lower case, of three bytes and more, one
     of which stands in every token: they are looked for in lower-cased data. The token begins `offset` bytes before the
-    needle; -1 says anywhere in the `LOOK_BACK` bytes before it. `pattern` is matched at the token's beginning in the
+    needle; -1 says that this varies, from 1 to `LOOK_BACK`. `pattern` is matched at the token's beginning in the
     data as it is, with what stands before left in view (`pattern.match(data, start)`, never a slice): it checks its own
     boundaries. Its group "secret", else the whole match, is what has to go. `whole` is how `kind_of` knows the secret
     when it stands alone, which is `pattern` unless that needs words around it; None when it cannot be told.
@@ -48,16 +48,12 @@ class Format:
 
 def span_at(form: Format, data: bytes, needle: int) -> tuple[int, int] | None:
     """Give the span of the secret of the token whose needle stands at byte `needle`, or None when there is no token."""
-    if form.offset >= 0:
-        start = needle - form.offset
-        found = form.pattern.match(data, start) if start >= 0 else None
-    else:
-        found = form.pattern.search(data, max(0, needle - LOOK_BACK))
-        while found is not None and found.end() <= needle:
-            found = form.pattern.search(data, found.end())
-        if found is not None and found.start() > needle:
-            found = None
-    return None if found is None else found.span(_GROUP if _GROUP in form.pattern.groupindex else 0)
+    offsets = (form.offset,) if form.offset >= 0 else range(min(LOOK_BACK, needle), 0, -1)
+    for offset in offsets:
+        found = form.pattern.match(data, needle - offset) if offset <= needle else None
+        if found is not None:
+            return found.span(_GROUP if _GROUP in form.pattern.groupindex else 0)
+    return None
 
 
 def kind_of(value: bytes) -> str | None:
