@@ -29,7 +29,9 @@ LARGEST_FILE: Final = 16 * 1024 * 1024
 SHORTEST: Final = 8
 """Characters of a value that is taken because of its variable's name alone. Shorter ones stand in ordinary text."""
 
-_OWN: Final = frozenset({"RECORDER_CASSETTE", "RECORDER_RUN", "RECORDER_OPTIONS", "RECORDER_NOTES"})
+_OWN: Final = frozenset(
+    {"RECORDER_CASSETTE", "RECORDER_RUN", "RECORDER_OPTIONS", "RECORDER_NOTES", "RECORDER_REDACTION"}
+)
 """Variables of `recorder.bootstrap`: none is a secret, and what they name stands in the cassette."""
 
 _FOLDERS: Final = frozenset({"PWD", "OLDPWD"})

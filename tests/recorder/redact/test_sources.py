@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorder.bootstrap import CASSETTE, NOTES, OPTIONS, REDACTION, RUN
 from recorder.errors import SecretsError, UsageError
 from recorder.redact import sources
 from recorder.redact.sources import from_config, from_environment, from_file, from_stream, from_variables
@@ -156,8 +157,8 @@ def test_a_value_that_is_no_utf_8_is_known_by_its_bytes() -> None:
 
 
 def test_variables_of_the_recorder_itself_are_left_out() -> None:
-    own = dict.fromkeys(("RECORDER_CASSETTE", "RECORDER_RUN", "RECORDER_NOTES"), f"https://app:{VALUE}@localhost")
-    assert from_environment(own) == ()
+    assert {CASSETTE, NOTES, OPTIONS, REDACTION, RUN} == sources._OWN
+    assert from_environment(dict.fromkeys(sources._OWN, f"https://app:{VALUE}@localhost")) == ()
 
 
 @given(st.dictionaries(st.text(st.characters(), max_size=30), st.text(st.characters(), max_size=60), max_size=8))
