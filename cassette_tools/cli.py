@@ -50,6 +50,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "inspect": Entry(
         "cassette_tools.commands.inspect:inspect", "Look into a cassette: summary, list, one interaction."
     ),
+    "resanitize": Entry("cassette_tools.commands.resanitize:resanitize", "Redact cassettes that exist."),
     "policy": Entry(
         "cassette_tools.commands.policy:policy",
         "Write, show and try a redaction policy.",

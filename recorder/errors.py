@@ -20,6 +20,7 @@ __all__ = [
     "PolicyError",
     "RecorderError",
     "RecordingStateError",
+    "RedactionError",
     "SecretsError",
     "UsageError",
     "WorkerLostError",
@@ -132,3 +133,12 @@ class WorkerLostError(RecorderError):
     """A process that worked for a command ended before its work was done: killed, or out of memory."""
 
     slug = "worker-lost"
+
+
+# We must act.
+
+
+class RedactionError(RecorderError):
+    """A cassette could not be redacted so that nothing is left to redact. Nothing was written."""
+
+    slug = "redaction"
