@@ -230,6 +230,7 @@ ROWS: Final = (
 
 REDACTION_ROWS: Final = (
     Row("signed-in", "1,000 x 2 KB, Authorization and cookies in each", 1000, 15, (TIME, CPU, TO_DISK)),
+    Row("rotating", "2,000 x 2 KB, each answer sets another cookie", 2000, 3, (TIME, CPU, PEAK)),
     Row("text-downloads", "3 x 50 MB of text, streamed", 3, 3, (PEAK._replace(bar=12), TIME, TO_DISK)),
 )
 """What only redaction makes a difference to."""

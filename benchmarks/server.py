@@ -1,9 +1,9 @@
 """The HTTPS origin that the benchmarks talk to: a process of its own that costs as little as it can.
 
-Law: every answer is bytes that were put together before the first request, so the server shares the machine with the
-client but adds no noise of its own. One blocking thread a connection: the work per request is one TLS read and one TLS
-write, both in OpenSSL. It listens on loopback only, and it ends when its standard input closes, so no run leaves it
-behind.
+Law: every answer is bytes that were put together before the first request (one cookie apart), so the server shares the
+machine with the client but adds no noise of its own. One blocking thread a connection: the work per request is one TLS
+read and one TLS write, both in OpenSSL. It listens on loopback only, and it ends when its standard input closes, so no
+run leaves it behind.
 
 It makes a certificate authority of its own and appends it to certifi's bundle, so that a client which loads the bundle
 pays what it pays in life. The first line of standard output is a JSON object: `url` and `bundle`.
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import socket
 import ssl
 import sys
@@ -26,7 +27,10 @@ import trustme
 BLOCK = bytes(range(256)) * 256
 """64 KiB that are no UTF-8, so that no recorder can take a download for text."""
 
-COOKIE = b"Set-Cookie: visit=4f1d8a90c2e7b356; Path=/; Secure; HttpOnly\r\n"
+VISIT = b"4f1d8a90c2e7b356"
+COOKIE = b"Set-Cookie: visit=" + VISIT + b"; Path=/; Secure; HttpOnly\r\n"
+ROTATING = b"/rotating"
+"""Where each answer sets another cookie, as load balancers do. The one path whose answers are not all the same."""
 
 DOWNLOAD_SIZE = 50 * 1024 * 1024
 
@@ -75,7 +79,8 @@ def serve(plain: socket.socket, context: ssl.SSLContext, answers: dict[bytes, An
                 pending += data
                 while b"\r\n\r\n" in pending:
                     head, pending = pending.split(b"\r\n\r\n", 1)
-                    send(connection, answers[path_of(head)])
+                    path = path_of(head)
+                    send(connection, with_new_cookie(answers[path]) if path == ROTATING else answers[path])
     except OSError:
         return  # The client let go. That is how every connection here ends, and nobody waits for the news.
 
@@ -83,6 +88,12 @@ def serve(plain: socket.socket, context: ssl.SSLContext, answers: dict[bytes, An
 def path_of(head: bytes) -> bytes:
     """Take the path out of a request head, without its query."""
     return head.split(b" ", 2)[1].split(b"?", 1)[0]
+
+
+def with_new_cookie(answer: Answer) -> Answer:
+    """Set another cookie than the answer before."""
+    head, block, times = answer
+    return head.replace(VISIT, os.urandom(8).hex().encode(), 1), block, times
 
 
 def send(connection: ssl.SSLSocket, answer: Answer) -> None:
@@ -101,6 +112,7 @@ def prepared_answers() -> dict[bytes, Answer]:
     return {
         b"/2k": whole(document(2048), b"application/json"),
         b"/account": whole(document(2048), b"application/json", COOKIE),
+        ROTATING: whole(document(2048), b"application/json", COOKIE),
         b"/500k": whole(document(500_000), b"application/json"),
         b"/50m": (answer_head(DOWNLOAD_SIZE, b"application/octet-stream"), BLOCK, DOWNLOAD_SIZE // len(BLOCK)),
         b"/50m-text": (answer_head(DOWNLOAD_SIZE, b"application/x-ndjson"), text_block(), DOWNLOAD_SIZE // len(BLOCK)),

@@ -168,7 +168,7 @@ def keep_alive(url: str, count: int, gauge: Gauge) -> None:
         gauge.stop()
 
 
-def signed_in(url: str, count: int, gauge: Gauge) -> None:
+def signed_in(url: str, count: int, gauge: Gauge, *, path: str = "/account") -> None:
     """Read small bodies in one session, with Authorization and cookies in each request; each answer sets a cookie."""
     with requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {SECRETS[0]}"
@@ -176,8 +176,13 @@ def signed_in(url: str, count: int, gauge: Gauge) -> None:
         session.cookies.set("theme", "dark")
         gauge.start()
         for number in range(count):
-            read(session, f"{url}/account?page={number}", SMALL)
+            read(session, f"{url}{path}?page={number}", SMALL)
         gauge.stop()
+
+
+def rotating(url: str, count: int, gauge: Gauge) -> None:
+    """Do the same where each answer sets another cookie."""
+    signed_in(url, count, gauge, path="/rotating")
 
 
 def new_sessions(url: str, count: int, gauge: Gauge) -> None:
@@ -263,6 +268,7 @@ def threads(url: str, count: int, gauge: Gauge) -> None:
 WORKLOADS: Final[dict[str, Callable[[str, int, Gauge], None]]] = {
     "keep-alive": keep_alive,
     "signed-in": signed_in,
+    "rotating": rotating,
     "new-sessions": new_sessions,
     "open-sessions": open_sessions,
     "large-bodies": large_bodies,
