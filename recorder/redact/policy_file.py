@@ -215,6 +215,8 @@ class _Loading:
         field = _FIELDS[place]
         if field == "disabled_formats":
             self._check_formats(place, value)
+        elif field == "fields":
+            self._check_paths(place, value)
         try:
             taken = getattr(Policy(**{field: value}), field)
         except UsageError as error:
@@ -232,6 +234,17 @@ class _Loading:
         for slug in slugs:
             if slug not in known:
                 raise self._wrong(place, f"there is no format {slug!r}.{_meant(slug, known)}")
+
+    def _check_paths(self, place: str, fields: Iterable[str]) -> None:
+        paths = [field for field in fields if field.startswith("$")]
+        if not paths:
+            return
+        from recorder.redact.json_paths import JsonPaths  # noqa: PLC0415 - only for policies that have paths
+
+        try:
+            JsonPaths(paths)
+        except UsageError as error:
+            raise self._wrong(place, str(error)) from error
 
     def _url(self, place: str, rule: Mapping[str, Any]) -> UrlPattern:
         try:

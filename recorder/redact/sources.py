@@ -170,7 +170,7 @@ def _values(name: str, value: str) -> Iterator[str]:
     if is_object:
         document, _ = _parsed_json(value)
         for leaf in () if document is None else _leaves(document):
-            if leaf.keys and says_secret(leaf.keys[-1]):
+            if says_secret(leaf.keys[-1]):  # below an object each leaf has a key
                 yield leaf.value
 
 

@@ -56,6 +56,22 @@ def test_the_template_has_an_example_of_every_key_that_there_is(tmp_path: Path) 
     assert {name: set(keys) for name, keys in tables.items()} == {name: set(keys) for name, keys in known.items()}
 
 
+def test_the_page_about_policies_describes_every_key_that_there_is() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "policy.md").read_text(encoding="utf-8")
+    described = {
+        key for row in re.findall(r"(?m)^\| (`.*?) \|", page) for key in re.findall(r"`([a-z]+\.[a-z_]+)`", row)
+    }
+    known = {**policy_file._TABLES, **policy_file._ARRAYS}
+    assert described == {f"{name}.{key}" for name, keys in known.items() for key in keys}
+
+
+def test_a_json_path_that_is_none_is_told_with_its_key(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "[places]\nfields = ['$.a[0]..b']").fields == {"$.a[0]..b"}
+    with pytest.raises(PolicyError) as caught:
+        loaded(tmp_path, "[places]\nfields = ['$.a[']")
+    assert str(caught.value).startswith(f"{tmp_path}/policy.toml: places.fields: ")
+
+
 def test_the_examples_of_the_template_work(tmp_path: Path) -> None:
     written(tmp_path, "first\n", name="secrets.txt")
     written(tmp_path, '{"#a": "second"}', name="config.json")

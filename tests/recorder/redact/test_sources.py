@@ -124,6 +124,8 @@ def test_a_path_that_exists_is_no_secret_and_one_that_does_not_is(tmp_path: Path
         ("https://localhost/@someone:somewhere@all", []),
         ("postgres://postgres:postgres@localhost", []),
         ("https://app:@localhost", []),
+        ("https://0123456789abcdef@localhost", ["0123456789abcdef"]),
+        ("https://0123456789abcde@localhost", []),
         ("a://b://c", []),
     ],
 )
@@ -152,8 +154,15 @@ def test_a_key_of_several_lines_is_one_secret() -> None:
 
 
 def test_a_value_that_is_no_utf_8_is_known_by_its_bytes() -> None:
-    (secret,) = from_environment({"API_TOKEN": os.fsdecode(b"p\xe4ssw\xf6rd9")})
-    assert secret.value == "p\xe4ssw\xf6rd9"
+    for value in (b"p\xe4ssw\xf6rd9", b"\x80passwor\xff"):
+        (secret,) = from_environment({"API_TOKEN": os.fsdecode(value)})
+        assert secret.value == value.decode("latin-1")
+
+
+def test_a_list_in_json_and_a_surrogate_that_is_no_byte_are_taken_as_they_are() -> None:
+    assert values(from_environment({"API_TOKENS": '["first-token"]'})) == ['["first-token"]']
+    (secret,) = from_environment({"API_TOKEN": "pass\ud83dword"})
+    assert secret.value == "pass\xed\xa0\xbdword"
 
 
 def test_variables_of_the_recorder_itself_are_left_out() -> None:
@@ -228,6 +237,7 @@ def test_white_space_around_a_value_belongs_to_it_and_does_not(tmp_path: Path) -
         ("export API_TOKEN='first-token'", ["first-token"]),
         ('API_TOKEN = "first-token"', ["first-token"]),
         ("MODE=development", []),
+        ("NOTE=the TOKEN", []),
         ("API_TOKEN=short", []),
         ("Zmlyc3Q+cGFzcw==", []),
     ],
@@ -284,6 +294,7 @@ DEEP = "[" * 100_000 + f'"{VALUE}"' + "]" * 100_000
     ("name", "data", "message"),
     [
         ("x.txt", f"{VALUE}\n\0", "x.txt, line 2: a NUL byte; the file is no text. Save it as UTF-8."),
+        ("x.txt", f"\0{VALUE}", "x.txt, line 1: a NUL byte; the file is no text. Save it as UTF-8."),
         ("x.txt", VALUE.encode() + b"\n\xff", "x.txt, line 2: not valid UTF-8. Save the file as UTF-8."),
         ("x.txt", VALUE.encode("utf-16"), "x.txt, line 1: a NUL byte; the file is no text. Save it as UTF-8."),
         ("x.txt", "", "x.txt: there is no value in this file. Put one on each line, or leave the file out."),
@@ -318,6 +329,9 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.
             with pytest.raises(SecretsError) as caught:
                 read(path)
             assert message in str(caught.value)
+    assert values(from_file(given_file(tmp_path, "1234567890", "fits"))) == ["1234567890"]
+    with pytest.raises(SecretsError, match="larger than 16 MiB"):
+        from_stream(io.BytesIO(b"12345678901"))
     with pytest.raises(SecretsError, match="no file can have this name"):
         from_file("a\0b")
 
