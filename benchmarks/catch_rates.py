@@ -6,8 +6,8 @@ and looks for the secret in what they give. A place counts for a tool only where
 the tool was given: what a tool does not store cannot leak. A tool that fails on an interaction has left the secret.
 
 What must not be touched is compared with what it was. "values" allows for other white space and escapes in JSON, for
-another order of query parameters, and for other letter case and order of headers; "bytes" does not. The header that
-merely carries the secret may go.
+another order of query parameters, and for other letter case of headers' names; "bytes" does not. Headers may stand in
+another order in both; the one that merely carries the secret may go.
 
     python benchmarks/catch_rates.py [--json]
 """
@@ -272,9 +272,7 @@ class Kept:
             ]
             for message in (before, after)
         ]
-        if not self.exactly:
-            pairs = [sorted(joined(each).items()) for each in pairs]
-        old, new = pairs
+        old, new = (sorted(each if self.exactly else joined(each).items()) for each in pairs)
         return [name for name, _ in old] == [name for name, _ in new] and all(
             self.text(value, other) for (_, value), (_, other) in zip(old, new, strict=True)
         )
