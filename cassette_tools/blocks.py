@@ -54,7 +54,7 @@ LONGEST: Final = 16 * BLOCK
 MAX_OPEN: Final = 65_536
 """Bodies in pieces that may be open at a time: about 300 bytes each."""
 
-_CHUNK: Final = 1 << 20
+_CHUNK: Final = 2 * BLOCK
 _NEAR: Final = BLOCK // 4
 """Bytes. Places to cut at, and stretches that may not be cut, are not told apart closer than this."""
 
@@ -172,22 +172,22 @@ def survey(file: BinaryIO, name: str, *, on_progress: Callable[[int], None] | No
     )
 
 
-def chunks(descriptor: int, start: int, stop: int, name: str) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines between two offsets as chunks of whole lines, each with its offset. Memory: twice a longest line.
+def chunks(descriptor: int, start: int, stop: int, name: str) -> Iterator[tuple[int, bytes, int]]:
+    """Yield the lines between two offsets as (offset, data, end): up to `end` there are whole lines in `data`.
 
-    Raises CassetteReadError where they cannot be read, or the file has become shorter.
+    Memory: a chunk, or twice a longest line. Raises CassetteReadError where they cannot be read, or the file has become
+    shorter.
     """
-    rest = b""
-    at = start
+    at, size = start, _CHUNK
     while at < stop:
-        data = read_at(descriptor, at, min(max(_CHUNK, len(rest)), stop - at), name)
-        at += len(data)
-        if rest:
-            data = rest + data
-        cut = len(data) if at == stop else data.rfind(b"\n") + 1
-        if cut:
-            yield at - len(data), data[:cut] if cut < len(data) else data
-        rest = data[cut:]
+        data = read_at(descriptor, at, min(size, stop - at), name)
+        end = len(data) if at + len(data) == stop else data.rfind(b"\n") + 1
+        if end:
+            yield at, data, end
+            at += end
+            size = _CHUNK
+        else:
+            size *= 2  # a long line: it is read again, from its beginning
 
 
 def read_at(descriptor: int, offset: int, size: int, name: str) -> bytes:
@@ -204,11 +204,14 @@ def read_at(descriptor: int, offset: int, size: int, name: str) -> bytes:
     return data
 
 
-def lines_in(data: bytes) -> Iterator[tuple[int, int, int]]:
-    r"""Yield (start, stop, next) of each line: without its line end (`\n` or `\r\n`), and where the next one begins."""
-    start, size = 0, len(data)
+def lines_in(data: bytes, size: int) -> Iterator[tuple[int, int, int]]:
+    r"""Yield (start, stop, next) of each line in the first `size` bytes.
+
+    `stop` is in front of its line end (`\n` or `\r\n`), `next` is where the next one begins.
+    """
+    start = 0
     while start < size:
-        end = data.find(b"\n", start)
+        end = data.find(b"\n", start, size)
         after = end + 1 if end >= 0 else size
         stop = end if end >= 0 else size
         if stop > start and data[stop - 1] == 0x0D:
@@ -272,18 +275,19 @@ class _Scan:
         self._descriptor = descriptor
         self._name = name
         self._open: dict[str, tuple[int, int]] = {}  # bodies: where the first piece begins, where the last one ends
+        self._closed = False  # the line before ended the last open body
         self._held = array("Q")  # pairs: stretches that must not be cut, in the order of their ends
         self._gaps: list[tuple[int, int]] = []
         self._cuts = [(0, 1, 0)]  # places to cut at: offset, line, interactions ahead
 
     def segment(self, start: int, stop: int) -> None:
         """Look through whole lines without damage between them."""
-        for offset, data in chunks(self._descriptor, start, stop, self._name):
-            if self._open or not data.startswith(_ORDINARY) or _ODD.search(data):
-                self._walk(offset, data)
+        for offset, data, end in chunks(self._descriptor, start, stop, self._name):
+            if self._open or not data.startswith(_ORDINARY) or _ODD.search(data, 0, end):
+                self._walk(offset, data, end)
             else:
-                self._may_cut(offset)
-                lines = data.count(b"\n") + (not data.endswith(b"\n"))
+                self._may_cut(offset, always=self._closed)
+                lines = data.count(b"\n", 0, end) + (not data.endswith(b"\n", 0, end))
                 self.line += lines
                 self.interactions += lines
         self._may_cut(stop, always=True)
@@ -293,8 +297,8 @@ class _Scan:
         self._may_cut(start, always=True)
         if stop < size and read_at(self._descriptor, stop, 1, self._name) == b"\n":
             stop += 1  # the line feed of a torn line goes with it
-        for _, data in chunks(self._descriptor, start, stop, self._name):
-            self.line += data.count(b"\n")
+        for _, data, end in chunks(self._descriptor, start, stop, self._name):
+            self.line += data.count(b"\n", 0, end)
         self._gaps.append((start, stop))
         self._may_cut(stop, always=True)
         return stop
@@ -331,26 +335,23 @@ class _Scan:
         if sum(stop - start for start, stop in holes) < size:
             yield Block(offset, size, line, interactions, bodies, bodies and size > LONGEST, tuple(holes))
 
-    def _walk(self, offset: int, data: bytes) -> None:
+    def _walk(self, offset: int, data: bytes, end: int) -> None:
         """Look at each line."""
         opened = self._open
-        for start, stop, after in lines_in(data):
+        for start, stop, after in lines_in(data, end):
             opening = opening_of(data, start, stop) if start < stop else None
             kind = opening.type if opening is not None else ""
             at = offset + start
+            self._may_cut(at, always=self._closed or (kind == "body" and not opened))
             if kind == "body":
-                if not opened:
-                    self._may_cut(at, always=True)
                 self._piece(opening, at, offset + after)
-            else:
-                if not opened:
-                    self._may_cut(at)
-                if kind == "interaction":
-                    self.interactions += 1
-                    if opened and opening is not None and (body := opened.pop(opening.id or "", None)) is not None:
-                        self._hold(body[0], offset + after)
-                elif kind in {"process", "end"}:
-                    self._process(kind, data[start:stop])
+            elif kind == "interaction":
+                self.interactions += 1
+                if opened and opening is not None and (body := opened.pop(opening.id or "", None)) is not None:
+                    self._hold(body[0], offset + after)
+                    self._closed = not opened
+            elif kind in {"process", "end"}:
+                self._process(kind, data[start:stop])
             self.line += 1
 
     def _piece(self, opening: Opening | None, start: int, end: int) -> None:
@@ -377,6 +378,7 @@ class _Scan:
         ahead = offset - self._cuts[-1][0]
         if ahead > 0 and (always or ahead >= _NEAR):
             self._cuts.append((offset, self.line, self.interactions))
+            self._closed = False
 
     def _hold(self, start: int, end: int) -> None:
         """Take note of a stretch that belongs together. Those that meet become one, and small ones close by, too."""

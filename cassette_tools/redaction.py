@@ -115,9 +115,9 @@ def _plain(redactor: Redacting, block: Block, descriptor: int, name: str) -> Ite
     """Redact lines of which none is a body line: the quick way."""
     redact = redactor.redact_line
     number, interactions = block.line, block.interactions
-    for offset, data in chunks(descriptor, block.offset, block.offset + block.size, name):
+    for offset, data, size in chunks(descriptor, block.offset, block.offset + block.size, name):
         waiting = 0  # bytes of lines that stay as they are
-        for start, stop, after in lines_in(data):
+        for start, stop, after in lines_in(data, size):
             line = data[start:stop]
             if not line.startswith(_ORDINARY):
                 line = line.removeprefix(_BOM)
@@ -149,8 +149,8 @@ def _with_bodies(redactor: Redacting, block: Block, descriptor: int, name: str) 
         if is_hole:
             yield Redacted(stop - start, b"")
             continue
-        for offset, data in chunks(descriptor, start, stop, name):
-            for begin, end, after in lines_in(data):
+        for offset, data, size in chunks(descriptor, start, stop, name):
+            for begin, end, after in lines_in(data, size):
                 line = data[begin:end]
                 opening = opening_of(data, begin, end) if begin < end else None
                 is_interaction = opening is not None and opening.type == "interaction"
@@ -173,8 +173,8 @@ def _ranges(block: Block) -> Iterator[tuple[int, int, bool]]:
 
 def _openings(block: Block, descriptor: int, name: str) -> Iterator[tuple[int, int, Opening | None]]:
     for first, last, is_hole in _ranges(block):
-        for offset, data in () if is_hole else chunks(descriptor, first, last, name):
-            for start, stop, _ in lines_in(data):
+        for offset, data, size in () if is_hole else chunks(descriptor, first, last, name):
+            for start, stop, _ in lines_in(data, size):
                 if start < stop:
                     yield offset + start, stop - start, opening_of(data, start, stop)
 
@@ -276,6 +276,7 @@ class _Body:
         self._base = 0  # where it begins in the body
         self._fed = 0  # pieces
         self._settled = 0
+        self._ended = False
         self._kept: dict[int, tuple[bytes, bool]] = {}
         self._edits: deque[Edit] = deque()
         self._changed = False
@@ -302,7 +303,8 @@ class _Body:
         while self._settled < end and self._fed < len(self.pieces.offsets):
             self._feed_ahead()
         self._at += 1
-        if self.is_through:
+        if not self._ended and (self.is_through or self._settled < end):
+            self._ended = True
             self._edits.extend(self._stream.end())
         new = self._edited(data, end)
         self._base = end

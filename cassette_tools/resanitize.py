@@ -151,7 +151,7 @@ def redact_in_place(
             if kept is not None:
                 _keep(target, kept)
             draft.publish(replaces=before, force=True)
-        return replace(outcome, other_names=before.st_nlink - 1 - (kept is not None))
+        return replace(outcome, other_names=before.st_nlink - 1)
 
 
 def redact_stream(
