@@ -334,3 +334,8 @@ def test_nothing_of_the_tools_or_of_clients_is_loaded() -> None:
     loaded_modules = set(done.stdout.decode().split())
     assert "recorder.redact.policy" in loaded_modules
     assert not {"typer", "rich", "urllib3", "vcr", "cassette_tools", "http.client", "recorder.session"} & loaded_modules
+
+
+def test_a_list_of_allowed_headers_says_each_of_them_and_no_more(tmp_path: Path) -> None:
+    policy = loaded(tmp_path, "[places]\nallow_headers = ['Date', 'Accept']")
+    assert [shown for field, shown, _ in policy.origins if field == "allow_headers"] == ["accept", "date"]
