@@ -13,6 +13,7 @@ all files, and `unproven`, the known values, by source and reason, that cannot b
 from __future__ import annotations
 
 import sys
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -52,7 +53,7 @@ def show_findings(rows: Iterator[Row], page: Page, *, several: bool) -> None:
         Column("placeholder", right=False, rank=2),
         Column("count"),
     ]
-    cells = [_cells(row, several=several) for row, _ in zip(rows, range(ROWS), strict=False)]
+    cells = [_cells(row, several=several) for row in islice(rows, ROWS)]
     if not cells:
         return
     page.table(columns, cells)
