@@ -18,7 +18,7 @@ from recorder.redact.leaf import Context
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Packed", "context_of", "follow", "unpack", "wide_codec"]
+__all__ = ["Packed", "context_of", "follow", "packed_parts", "unpack", "wide_codec"]
 
 MOST_UNPACKED: Final = 32 * 1024 * 1024
 """Bytes that a compressed file inside a body may grow to, to be looked into."""
@@ -78,7 +78,7 @@ class Packed:
 
 def unpack(data: bytes) -> Packed | None:
     """Open a gzip or zstd file. None where it is none, is broken, or grows beyond `MOST_UNPACKED`."""
-    coding = "gzip" if data.startswith(_GZIP) else "zstd" if data.startswith(_ZSTD) else None
+    coding = _packing(data)
     if coding is None:
         return None
     out: list[bytes] = []
@@ -95,7 +95,30 @@ def unpack(data: bytes) -> Packed | None:
         return None
     plain = b"".join(out)
     context = Context(body=True, binary=not _is_text(plain))
-    return Packed(plain, context, _gzip if coding == "gzip" else _zstd)
+    return Packed(plain, context, {"gzip": _gzip, "zstd": _zstd, "deflate": zlib.compress}[coding])
+
+
+def packed_parts(data: bytes, boundary: bytes) -> list[tuple[int, int]]:
+    """Give the spans of compressed files in a multipart body."""
+    spans: list[tuple[int, int]] = []
+    at = data.find(b"\r\n\r\n")
+    while at >= 0:
+        start = at + 4
+        end = data.find(b"\r\n--" + boundary, start)
+        end = len(data) if end < 0 else end
+        if _packing(data[start : start + 4]) is not None:
+            spans.append((start, end))
+        at = data.find(b"\r\n\r\n", end)
+    return spans
+
+
+def _packing(data: bytes) -> str | None:
+    if data.startswith(_GZIP):
+        return "gzip"
+    if data.startswith(_ZSTD):
+        return "zstd"
+    # RFC 1950 section 2.2: two bytes that check themselves.
+    return "deflate" if data[:1] == b"\x78" and len(data) > 1 and (data[0] << 8 | data[1]) % 31 == 0 else None
 
 
 def follow(headers: list[Any], before: tuple[Any, Any], size: int, old: bytes | None, new: bytes | None) -> list[Any]:

@@ -28,7 +28,7 @@ import orjson
 from recorder.capture import UNREADABLE, encode_content
 from recorder.redact import content
 from recorder.redact.headers import header_spans, password_of
-from recorder.redact.known import Known, Needle, doubt, reveal
+from recorder.redact.known import Known, Needle, Span, doubt, reveal
 from recorder.redact.leaf import Context, Finding, Index, Rules, Scanner, resolve, splice
 from recorder.redact.learning import MOST_LEARNED, Learned, worth_learning
 from recorder.redact.names import is_token_endpoint, normalize
@@ -41,7 +41,6 @@ from recorder.system import ForkLock
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from recorder.redact.known import Span
 
 __all__ = ["MOST_LEARNED", "BodyStream", "Finding", "Hit", "Redactor", "StreamedBody"]
 
@@ -76,9 +75,10 @@ _MEASURED: Final = frozenset(
     }
 )
 """Keys of lines whose values a recorder writes of itself."""
+_HIDDEN_NAME: Final = re.compile(rb"[?&;\"][A-Za-z0-9_.-]{0,64}%[A-Za-z0-9_.%-]{0,64}=")
+_BROKEN_BASE64: Final = re.compile(rb"[A-Za-z0-9+/]{40}(?:\\+r)?\\+n[A-Za-z0-9+/]")
 _STRING: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _WORD: Final = re.compile(rb"[^\s&;,<>\"'=?]+")
-_HIDDEN_MARKS: Final = (b"\\u00", b"\\x", b"&#", b"%", b'"base64":"')
 _HEADER_CONTEXT: Final = Context(url=True)
 _URL_CONTEXT: Final = Context(url=True)
 _TEXT_CONTEXT: Final = Context()
@@ -116,6 +116,7 @@ class Redactor:
     __slots__ = (
         "_callbacks",
         "_deep",
+        "_hard",
         "_index",
         "_known",
         "_learned",
@@ -148,13 +149,24 @@ class Redactor:
         self._rules = Rules(policy)
         self._known, self.unproven = _known_values(policy, os.environ if environment is None else environment)
         self.longest_known = max((len(known.raw) for known in self._known), default=0)
+        self._hard = tuple(known for known in self._known if known.hard)
         self._index = Index(self._known, self._rules.stems, self._rules.formats)
         self._learning = ForkLock()
-        self._learned = Learned(frozenset(known.raw for known in self._known), brief=recording)
-        self._scanner = Scanner(self._rules, [self._index])
+        self._learned = Learned(frozenset(known.raw for known in self._known), recording=recording)
+        self._scanner = Scanner(self._rules, [self._index], self._hard)
         self._remembered: dict[tuple[str, str], tuple[str, str, tuple[Finding, ...]]] = {}
 
     # What it is.
+
+    @property
+    def forgotten(self) -> int:
+        """How many learned values were too many: they went at their places only."""
+        return self._learned.forgotten
+
+    @property
+    def rules(self) -> Rules:
+        """The policy, compiled."""
+        return self._rules
 
     def describe(self) -> dict[str, Any]:
         """Give what the header line says under `redaction`: which policy, and what cannot be promised. Never a value."""
@@ -175,21 +187,23 @@ class Redactor:
     def learn(self, values: Iterable[str]) -> None:
         """Take values that were learned elsewhere."""
         with self._learning:  # not on the way of most requests: only what is new comes here
-            for value in values:
-                self._learned.add(value)
-            self._take_learned()
+            if any([self._learned.add(value) for value in values]):  # all of them, not up to the first
+                self._learned.settle()
+                self._take_learned()
 
     def learn_from(self, span: Span) -> None:
         """Learn the value of a span that went because of its place."""
         if span.learn and not self._learned.has(span.value) and worth_learning(span.value, span.rule):
-            self.learn([span.value.decode("utf-8")])
+            value = span.value.decode("utf-8")
+            if self._recording:
+                self.learn([value])
+            else:
+                self._learned.add(value)  # what it is good for, the next pass finds
 
     def _take_learned(self) -> None:
-        indexes = self._learned.indexes()
-        if indexes is not None:
-            self.longest_known = max(self.longest_known, self._learned.longest)
-            self._scanner = Scanner(self._rules, [self._index, *indexes])
-            self._remembered = {}
+        self.longest_known = max(self.longest_known, self._learned.longest)
+        indexes = [self._index, *self._learned.indexes()]
+        self._scanner = Scanner(self._rules, indexes, self._hard + self._learned.hard())
 
     # Lines.
 
@@ -277,6 +291,9 @@ class Redactor:
         for _ in range(_ROUNDS):
             scanner = self._scanner
             head = self._head(head, findings)
+            if self._is_known_in(head):
+                self._remembered = {}  # something was learned since these headers were looked at
+                head = self._head(head, findings)
             if self._bodies_need_a_look(tail):
                 if bodies is None:
                     bodies = _object(tail)
@@ -317,6 +334,16 @@ class Redactor:
         else:
             record = self._walk(record, str(record.get("type", "line")), findings)
         return (_dump(record), findings) if findings else (line, [])
+
+    def _is_known_in(self, head: dict[str, Any]) -> bool:
+        """Tell whether a known value may be left in a head: the verification of what comes from memory."""
+        data = _dump(head)
+        low = data.lower()
+        for index in self._scanner.indexes:
+            for entry, start, end in index.find(low):
+                if isinstance(entry, Needle) and any(entry.known.locate(data, start, end, entry, json=False)):
+                    return True
+        return False
 
     # The head: everything but bodies.
 
@@ -417,8 +444,8 @@ class Redactor:
         if scheme.lower() != b"basic":
             return
         password = password_of(rest.strip())
-        if password is not None and worth_learning(password, "password"):
-            self.learn([password.decode("utf-8")])
+        if password is not None:
+            self.learn_from(Span(0, 0, "password", password, learn=True))
 
     def _remember(
         self, name: str, value: str, context: Context, place: str, findings: list[Finding]
@@ -469,7 +496,9 @@ class Redactor:
         low = tail.lower()
         if any(index.touches(low) for index in self._scanner.indexes):
             return True
-        if b'"base64":"' in tail or (b"@" in tail and b"://" in tail.replace(b"\\", b"")):
+        if b'"base64":"' in tail or b"\\u0000" in tail or self._scanner.hard or _HIDDEN_NAME.search(tail):
+            return True
+        if _BROKEN_BASE64.search(tail) or (b"@" in tail and b"://" in tail.replace(b"\\", b"")):
             return True
         return reveal(tail) is not None
 
@@ -506,6 +535,10 @@ class Redactor:
 
     def _body(self, data: bytes, context: Context, place: str) -> tuple[bytes | None, list[Finding]]:
         """Redact a body whose transfer and content codings are off. None in place of the bytes: it must go as a whole."""
+        if context.boundary and context.binary and (parts := content.packed_parts(data, context.boundary)):
+            data, inside = self._packed_parts(data, parts, place)
+            new, found = self._leaf(data, context, place, purge=True)
+            return (None if _went_whole(found) else new), [*inside, *found]
         packed = content.unpack(data)
         if packed is not None:
             inner, found = self._body(packed.plain, packed.context, place)
@@ -516,9 +549,16 @@ class Redactor:
             narrow, found = self._body(plain, context._replace(binary=False), place)
             return (None if narrow is None else narrow.decode("utf-8").encode(codec)) if found else data, found
         new, found = self._leaf(data, context, place, purge=True)
-        if found and found[-1].rule == "verify" and found[-1].kind == "removed":
-            return None, found
-        return new, found
+        return (None if _went_whole(found) else new), found
+
+    def _packed_parts(self, data: bytes, parts: list[tuple[int, int]], place: str) -> tuple[bytes, list[Finding]]:
+        findings: list[Finding] = []
+        for start, end in reversed(parts):
+            new, found = self._body(data[start:end], Context(body=True, binary=True), place)
+            if found:
+                findings.extend(found)
+                data = data[:start] + (self.mark(data[start:end]) if new is None else new) + data[end:]
+        return data, findings
 
     def open_stream(self, part: Part, headers: Any, url: str | None) -> BodyStream:  # noqa: ANN401 -- pairs, or None
         """Begin a body that is beyond the limit, of a request or a response with these headers."""
@@ -661,6 +701,10 @@ def _describe_anew(
         message["headers"] = content.follow(
             message["headers"], (body.get("size"), body.get("wire_size")), size, old, new
         )
+
+
+def _went_whole(findings: list[Finding]) -> bool:
+    return any(finding.rule == "verify" and finding.kind == "removed" for finding in findings)
 
 
 def _is_coded(message: dict[str, Any]) -> bool:

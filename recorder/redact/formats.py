@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-__all__ = ["FORMATS", "LOOK_BACK", "Format", "kind_of", "span_at"]
+__all__ = ["AFTER_ESCAPE", "FORMATS", "LOOK_BACK", "Format", "kind_of", "span_at"]
 
 LOOK_BACK: Final = 10
 """Bytes: the most that may stand between the beginning of a token and its needle in a format with offset -1."""
@@ -69,15 +69,17 @@ def kind_of(value: bytes) -> str | None:
 
 _GROUP: Final = "secret"
 
-# Nothing that belongs to a word stands before, or what does is the end of an escape: %3D, %253D, \n, \u003d, \x3d, a
-# colour code of a terminal.
-_ESCAPES = (
+AFTER_ESCAPE: Final = (
     rb"(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2})|(?<=%2525[0-9A-Fa-f]{2})"
     rb"|(?<=\\[abfnrtv0])|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\x[0-9A-Fa-f]{2})|(?<=[\[;]\dm)|(?<=[\[;]\d\dm)"
 )
-_LEFT = rb"(?:(?<![A-Za-z0-9])|" + _ESCAPES + rb")"
+"""Part of a pattern: right after an escape (%3D, %253D, \\n, \\u003d, \\x3d, a terminal's colour code), whose last
+character looks like one of a word and is none."""
+
+# Nothing that belongs to a word stands before.
+_LEFT = rb"(?:(?<![A-Za-z0-9])|" + AFTER_ESCAPE + rb")"
 # For prefixes that are words or close to some: no "-" and no "_" either.
-_STRICT_LEFT = rb"(?:(?<![A-Za-z0-9_-])|" + _ESCAPES + rb")"
+_STRICT_LEFT = rb"(?:(?<![A-Za-z0-9_-])|" + AFTER_ESCAPE + rb")"
 _END = rb"(?![A-Za-z0-9])"
 _END_URL = rb"(?![A-Za-z0-9_-])"
 
@@ -130,12 +132,12 @@ _SPACE = rb"(?:[ +]|%20)"
 _LABEL = rb" (?:[A-Z0-9]{1,16} ){0,3}PRIVATE KEY(?: BLOCK)?-----".replace(b" ", _SPACE)
 _PEM_TEXT = rb"[A-Za-z0-9+/=\s\\%:,.;&#()<>@\"'_]"
 _PEM_RUN = rb"(?=(?:(?!-----)[\x00-\xff]){0,600}?(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{24})"
-_PEM_WHOLE = _PEM_RUN + _PEM_TEXT + rb"{0,65536}+(?:-(?!----)" + _PEM_TEXT + rb"{0,65536}+){0,64}+-----END" + _LABEL
+_PEM_WHOLE = _PEM_RUN + _PEM_TEXT + rb"{0,65536}+(?:-(?!----)" + _PEM_TEXT + rb"{0,65536}+){0,64}-----END" + _LABEL
 _PEM_BREAK = rb"(?:[\r\n\t]|\\{1,8}[nrt]|%(?:25){0,2}0[AaDd]|[ +](?=[A-Za-z0-9+/]{40}))"
 _PEM_HEADER = rb"(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset):[^\r\n\\%]{0,200}+"
 _PEM_CUT = (
-    rb"(?:" + _PEM_BREAK + rb"{1,4}+" + _PEM_HEADER + rb"){0,6}+" + _PEM_BREAK + rb"{0,8}+(?=[A-Za-z0-9+/%\\]{16})"
-    rb"(?:[A-Za-z0-9+/=]{1,65536}+|" + _PEM_BREAK + rb"|" + _BASE64 + rb"|" + _EQUALS + rb"){1,4096}+"
+    rb"(?:" + _PEM_BREAK + rb"{1,4}" + _PEM_HEADER + rb"){0,6}" + _PEM_BREAK + rb"{0,8}(?=[A-Za-z0-9+/%\\]{16})"
+    rb"(?:[A-Za-z0-9+/=]{1,65536}+|" + _PEM_BREAK + rb"|" + _BASE64 + rb"|" + _EQUALS + rb"){1,4096}"
 )
 _PEM = rb"-----BEGIN" + _LABEL + rb"(?:" + _PEM_WHOLE + rb"|" + _PEM_CUT + rb")"
 
@@ -147,7 +149,7 @@ _JWT_OURS = (
 _JWT_ALG = rb"(?=(?:[\w-]{4}){0,512}?(?:ImFsZyI|[\w-][CSiy]JhbGci|[\w-]{2}[AEIMQUYcgkosw048]iYWxnI))"
 _JWT = (
     _JWT_OURS + rb"(?=eyJ|eyA|ew0|ewo)" + _JWT_ALG + rb"[\w-]{8,4096}+"
-    rb"(?:(?:\.[\w-]{0,65536}+){2,4}+|\.eyJ[\w-]{8,65536}+)"
+    rb"(?:(?:\.[\w-]{0,65536}+){2,4}|\.eyJ[\w-]{8,65536}+)"
 )
 
 # Needles of two letters and a digit would be met in every other word, so these stand for them one by one.
@@ -173,7 +175,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         "aws-session-token",
         "AWS session token",
         "iqojb3jpz2lux2vj fwogzxivyxdz",
-        rb"(?:IQoJb3JpZ2luX2Vj|FwoGZXIvYXdz)(?:<base64>){80,4096}+(?:<equals>){0,2}+",
+        rb"(?:IQoJb3JpZ2luX2Vj|FwoGZXIvYXdz)(?:<base64>){80,4096}(?:<equals>){0,2}",
         end=rb"(?![A-Za-z0-9+/])",
     ),
     _form("google-api-key", "Google API key", "aiza", rb"AIza[\w-]{35}", end=_END_URL),
@@ -199,7 +201,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         "Microsoft Entra (Azure AD) client secret",
         " ".join(f"{digit}q{tilde}" for digit in range(10) for tilde in ("~", "%7e")),
         rb"[A-Za-z0-9_~.-]{3}\dQ<tilde>(?:[A-Za-z0-9_.-]|<tilde>){30,33}[A-Za-z0-9_~-]",
-        left=rb"(?:(?<![A-Za-z0-9_~.-])|" + _ESCAPES + rb")",
+        left=rb"(?:(?<![A-Za-z0-9_~.-])|" + AFTER_ESCAPE + rb")",
         end=rb"(?![A-Za-z0-9_~-])",
         offset=3,
     ),
@@ -259,7 +261,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         "stripe-key",
         "Stripe secret or restricted key, webhook secret",
         "sk_live_ sk_test_ rk_live_ rk_test_ whsec_",
-        rb"(?:[sr]k_(?:live|test)_[A-Za-z0-9]{16,255}+|whsec_(?:<base64>){24,128}+(?:<equals>){0,2}+)",
+        rb"(?:[sr]k_(?:live|test)_[A-Za-z0-9]{16,255}+|whsec_(?:<base64>){24,128}(?:<equals>){0,2})",
     ),
     _form("shopify-token", "Shopify token", "shpat_ shpss_ shpca_ shppa_", rb"shp(?:at|ss|ca|pa)_[a-fA-F0-9]{32}"),
     _form(
@@ -282,7 +284,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         "Slack token",
         "xoxa- xoxb- xoxp- xoxr- xoxs- xoxc- xoxd- xoxe- xoxe. xapp-",
         rb"(?:(?:xoxe\.)?xox[abceprs]-[A-Za-z0-9-]{10,512}+"
-        rb"|xoxd-(?:<base64>){16,512}+(?:<equals>){0,2}+"
+        rb"|xoxd-(?:<base64>){16,512}(?:<equals>){0,2}"
         rb"|xapp-\d-[A-Z0-9]{8,16}-\d{8,16}-[a-z0-9]{32,128}+)",
     ),
     _form(
@@ -316,7 +318,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         "Telegram bot token",
         ":aa %3aaa",
         _TELEGRAM,
-        left=rb"(?:(?<!\d)|" + _ESCAPES + rb")",
+        left=rb"(?:(?<!\d)|" + AFTER_ESCAPE + rb")",
         end=_END_URL,
         offset=-1,
     ),
@@ -353,7 +355,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         "Facebook access token",
         "eaa",
         rb"EAA[A-Za-z0-9]{90,500}+",
-        left=rb"(?:(?<![\w+/-])|(?<=[^\w+/-]/)|" + _ESCAPES + rb")",
+        left=rb"(?:(?<![\w+/-])|(?<=[^\w+/-]/)|" + AFTER_ESCAPE + rb")",
         end=rb"(?![\w+/=-])",
     ),
     _form(
@@ -374,7 +376,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         "grafana-token",
         "Grafana token",
         "glsa_ glc_",
-        rb"(?:glsa_[A-Za-z0-9]{32}_[A-Fa-f0-9]{8}|glc_(?:<base64>){32,400}+(?:<equals>){0,2}+)",
+        rb"(?:glsa_[A-Za-z0-9]{32}_[A-Fa-f0-9]{8}|glc_(?:<base64>){32,400}(?:<equals>){0,2})",
     ),
     _form("sentry-token", "Sentry token", "sntrys_ sntryu_", rb"(?:sntryu_[a-f0-9]{64}|sntrys_[\w+/=-]{60,600}+)"),
     _form("figma-token", "Figma token", "figd_", rb"figd_[\w-]{38,80}+", end=b""),

@@ -12,13 +12,10 @@ Memory: about 2 KB for a value, and four times that once an escaped copy of it w
 
 from __future__ import annotations
 
-import html
-import json
 import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from typing import TYPE_CHECKING, Final, NamedTuple
-from urllib.parse import quote, quote_plus
 
 from recorder.redact.placeholders import MARK
 
@@ -54,6 +51,7 @@ _COMMON: Final = frozenset(
 _RUN: Final = re.compile(rb"[A-Za-z0-9]+")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]*")
 _NUMBER: Final = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_ESCAPE_BEFORE: Final = re.compile(rb"(?:%(?:25)*[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2})\Z")
 _HIDDEN: Final = re.compile(
     rb"%(?:25)*(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])|\\+(?:u00|x)(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"
     rb"|&(?:amp;)*#(?:0*(\d{2,3})|[xX]0*([3-7][0-9A-Fa-f]));"
@@ -68,10 +66,9 @@ HEX: Final = 3
 UTF16: Final = 4
 QUOTED: Final = 5
 LITERAL: Final = 6
+WRAPPED: Final = 9
 _ALONE: Final = 7
 """A short value, which counts as a whole word only."""
-_ESCAPED: Final = 8
-"""A value without a core: found by the spellings that are usual."""
 
 
 class Span(NamedTuple):
@@ -105,7 +102,7 @@ class Needle(NamedTuple):
 class Known:
     """One value that must not stay anywhere. `rule` names its source."""
 
-    __slots__ = ("_core_at", "_digits", "_pattern", "_whole", "kind", "needles", "raw", "rule")
+    __slots__ = ("_core_at", "_digits", "_pattern", "_whole", "hard", "kind", "needles", "raw", "rule")
 
     def __init__(self, value: str, rule: str, *, brief: bool = False) -> None:
         """Take a value for which `doubt` has no word, or says that it is short.
@@ -120,6 +117,7 @@ class Known:
         core = max(_RUN.findall(self.raw), key=len, default=b"")
         self._core_at = self.raw.find(core)
         self._whole = core == self.raw
+        self.hard = len(core) < _SHORTEST_CORE and len(self.raw) >= SHORTEST_PROVABLE
         self.needles: list[Needle] = list(self._needles(core[:_LONGEST_NEEDLE], brief=brief))
 
     def _needles(self, core: bytes, *, brief: bool) -> Iterator[Needle]:
@@ -129,9 +127,6 @@ class Known:
             return
         if len(core) >= _SHORTEST_CORE:
             yield Needle(core.lower(), self, TEXT, 0)
-        else:
-            for form in _usual_forms(raw):
-                yield Needle(form, self, _ESCAPED, 0)
         seen: set[bytes] = set()
         for alignment in range(3):
             plain = b64encode(b"\0" * alignment + raw)
@@ -164,11 +159,8 @@ class Known:
                 yield self._span(start, start + len(found), HEX, b"upper" if upper else b"lower")
         elif style == UTF16:
             yield from self._in_utf16(data, start, "utf-16-be" if needle.detail else "utf-16-le")
-        elif style == _ALONE:
-            if data[start:end] == self.raw and not _joined(data, start, end):
-                yield self._span(start, end)
-        else:
-            yield from self._around(data, start, end)
+        elif data[start:end] == self.raw and not _joined(data, start, end):  # a short one
+            yield self._span(start, end)
 
     def find_escaped(self, data: bytes) -> Iterator[Span]:
         """Give all spans, whatever escapes the value is written with. Slow: for what `reveal` has shown."""
@@ -225,7 +217,8 @@ class Known:
     def _stands_alone(self, data: bytes, start: int, end: int) -> bool:
         if not self._digits or len(self.raw) >= _DIGITS_ALONE:
             return True
-        return not (data[start - 1 : start].isdigit() or data[end : end + 1].isdigit())
+        before = data[start - 1 : start].isdigit() and not _ESCAPE_BEFORE.search(data, max(0, start - 8), start)
+        return not (before or data[end : end + 1].isdigit())
 
     def _tolerant(self) -> re.Pattern[bytes]:
         if self._pattern is None:
@@ -305,22 +298,6 @@ def _any_spelling(character: str) -> bytes:
 
 def _any_case(digits: bytes) -> bytes:
     return b"".join(b"[%c%c]" % (digit, digit - 32) if 0x61 <= digit <= 0x66 else b"%c" % digit for digit in digits)
-
-
-def _usual_forms(raw: bytes) -> set[bytes]:
-    text = raw.decode("utf-8")
-    forms = {
-        text,
-        quote(text, safe=""),
-        quote(text),
-        quote_plus(text),
-        html.escape(text),
-        html.escape(text, quote=False),
-    }
-    forms |= {quote(form, safe="%") for form in forms} | {quote(form, safe="") for form in forms}
-    forms |= {json.dumps(form)[1:-1] for form in forms} | {json.dumps(form, ensure_ascii=False)[1:-1] for form in forms}
-    forms |= {json.dumps(form)[1:-1] for form in forms} | {form.replace("/", "\\/") for form in forms}
-    return {form.encode("utf-8").lower() for form in forms}
 
 
 def _joined(data: bytes, start: int, end: int) -> bool:

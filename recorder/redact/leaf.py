@@ -28,6 +28,7 @@ from recorder.redact.known import (
     QUOTED,
     TEXT,
     UTF16,
+    WRAPPED,
     Known,
     Needle,
     Span,
@@ -43,7 +44,7 @@ from recorder.redact.names import (
     normalize,
     stems_of,
 )
-from recorder.redact.places import Names, find_hidden_names, find_value
+from recorder.redact.places import Look, Names, find_hidden_names, find_value, look_at
 
 if TYPE_CHECKING:
     from recorder.redact.json_paths import JsonPaths
@@ -56,6 +57,10 @@ _USERINFO: Final = re.compile(
     rb"(?::|%(?:25)*3[aA])(?:\\*/|%(?:25)*2[fF]){2}((?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2}){1,512}?)(?:@|%(?:25)*40)(?=[A-Za-z0-9\[])"
 )
 _URL_IN_TEXT: Final = re.compile(rb"https?:(?:\\*/){2}([A-Za-z0-9.-]{1,253})(?::\d+)?(?:[^\s\"'<>\\]|\\/){0,8192}")
+_WRAPPED: Final = re.compile(
+    rb"(?:[A-Za-z0-9+/]{40,128}(?:\r?\n|\\+r\\+n|\\+n)[ \t]{0,64}){1,4096}[A-Za-z0-9+/]{0,128}={0,2}"
+)
+_LINE_END: Final = re.compile(rb"(?:\r?\n|\\+r\\+n|\\+n)[ \t]{0,64}")
 _MOST_NEEDLES_FOR_DFA: Final = 4096
 
 
@@ -195,37 +200,34 @@ class _Ephemeral:
 class Scanner:
     """Finds what has to go from a leaf, by the rules and by the known values of its indexes."""
 
-    __slots__ = ("indexes", "rules")
+    __slots__ = ("hard", "indexes", "rules")
 
-    def __init__(self, rules: Rules, indexes: list[Index]) -> None:
+    def __init__(self, rules: Rules, indexes: list[Index], hard: tuple[Known, ...] = ()) -> None:
+        """`hard`: the known values without a core, which are searched for one by one."""
         self.rules = rules
         self.indexes = indexes
+        self.hard = hard
 
     def spans(self, data: bytes, context: Context) -> list[Span]:
         """Give the spans that go, in order and apart from each other."""
         found: list[Span] = []
         low = data.lower()
         names = self.rules.token_names if context.token_endpoint else self.rules.names
+        look = None
+        covered = 0  # up to here a place goes whole, whatever names stand in it
         for index in self.indexes:
             for entry, start, end in index.find(low):
                 if entry is None:
-                    if not context.binary:
-                        span = find_value(
-                            data,
-                            start,
-                            end,
-                            names,
-                            form=context.form,
-                            first=context.form_start,
-                            url=context.url,
-                            boundary=context.boundary,
-                            yaml=context.yaml,
-                        )
-                        if span is not None:
-                            found.append(span)
+                    if context.binary or start < covered:
+                        continue
+                    look = look or _look_at(data, context)
+                    span = find_value(data, start, end, names, look)
+                    if span is not None:
+                        found.append(span)
+                        covered = span.end
                 elif isinstance(entry, Needle):
                     found.extend(entry.known.locate(data, start, end, entry, json=context.body))
-                    if context.fold_case and low[start:end] != data[start:end]:
+                    if context.fold_case:
                         found.extend(_in_any_case(low, start, end, entry))
                 else:
                     token = span_at(entry, data, start)
@@ -234,6 +236,8 @@ class Scanner:
                         found.append(
                             Span(*token, f"format:{entry.slug}", value, kind=entry.slug, open=token[1] == len(data))
                         )
+        for known in self.hard:
+            found.extend(known.find_escaped(data))
         found.extend(self._rare(data, context, names))
         return resolve(found) if len(found) > 1 else found
 
@@ -248,6 +252,9 @@ class Scanner:
                             found.extend(entry.known.locate(data, start, end, entry, json=False))
                         else:
                             found.extend(entry.known.find_escaped(data))
+        for known in self.hard:
+            found.extend(known.find_escaped(data))
+        found.extend(self._wrapped(data))
         return found
 
     def _views(self, data: bytes) -> Iterator[tuple[bytes, bytes | None]]:
@@ -269,8 +276,9 @@ class Scanner:
             }
             for known in met.values():
                 yield from known.find_escaped(data)
-            if not context.binary:
-                yield from find_hidden_names(data, names, form=context.form, url=context.url)
+        if not context.binary and (b"\\u00" in data or b"%" in data):
+            yield from find_hidden_names(data, names, form=context.form, url=context.url)
+        yield from self._wrapped(data)
         if (b"@" in data or b"%40" in data) and not context.binary:
             yield from _userinfo(data)
         if context.url:
@@ -289,6 +297,20 @@ class Scanner:
                 for start, end in personal.find(kind, data):
                     yield from _personal_span(data, start, end, kind)
 
+    def _wrapped(self, data: bytes) -> Iterator[Span]:
+        """Find known values in base64 that is broken into lines (RFC 2045 section 6.8), also with escaped line ends."""
+        if b"\n" not in data and b"\\n" not in data:
+            return
+        for block in _WRAPPED.finditer(data):
+            joined = _LINE_END.sub(b"", block[0])
+            low = joined.lower()
+            for index in self.indexes:
+                for entry, start, end in index.find(low):
+                    if isinstance(entry, Needle) and entry.style == BASE64:
+                        for span in entry.known.locate(joined, start, end, entry, json=False):
+                            detail = b"%d:%d:%s" % (span.start, span.end, span.detail)
+                            yield span._replace(start=block.start(), end=block.end(), style=WRAPPED, detail=detail)
+
     def _ephemeral(self, data: bytes) -> Iterator[Span]:
         for url in _URL_IN_TEXT.finditer(data):
             for rule in self.rules.dynamic:
@@ -296,6 +318,17 @@ class Scanner:
                     for match in rule.pattern.finditer(data, *url.span()):
                         if match[1] and match[1] != rule.replacement:
                             yield _literal(*match.span(1), "policy:dynamic", rule.replacement)
+
+
+def _look_at(data: bytes, context: Context) -> Look:
+    return look_at(
+        data,
+        form=context.form,
+        first=context.form_start,
+        url=context.url,
+        yaml=context.yaml,
+        boundary=context.boundary,
+    )
 
 
 def resolve(spans: list[Span]) -> list[Span]:
@@ -351,6 +384,8 @@ def _replacement(data: bytes, span: Span, kind: str, placeholders: Placeholders,
     style, size = span.style, span.end - span.start
     if style == BASE64:
         return _in_base64(data[span.start : span.end], span, kind, placeholders, binary=binary)
+    if style == WRAPPED:
+        return _in_wrapped_base64(data[span.start : span.end], span, kind, placeholders, binary=binary)
     sized = binary and not span.learn
     if style == HEX:
         told = (
@@ -386,6 +421,27 @@ def _in_base64(coded: bytes, span: Span, kind: str, placeholders: Placeholders, 
         told = placeholders.text(span.value, kind, more=(size - len(short)) % 3).encode()
     new = b64encode(plain[:start] + told + plain[start + size :], b"-_" if url else None)
     return new[: len(new) - padding] if padding else new
+
+
+def _in_wrapped_base64(block: bytes, span: Span, kind: str, placeholders: Placeholders, *, binary: bool) -> bytes:
+    """Put a placeholder into base64 of several lines, and break the lines where they were broken."""
+    line_ends = _LINE_END.findall(block)
+    widths = [len(line) for line in _LINE_END.split(block)]
+    joined = _LINE_END.sub(b"", block)
+    start, end, alignment = span.detail.split(b":")
+    inner = span._replace(detail=alignment)
+    coded = _in_base64(joined[int(start) : int(end)], inner, kind, placeholders, binary=binary)
+    joined = joined[: int(start)] + coded + joined[int(end) :]
+    parts: list[bytes] = []
+    at = 0
+    for number, line_end in enumerate(line_ends):
+        parts += (joined[at : at + widths[number]], line_end)
+        at += widths[number]
+    while len(joined) - at > widths[0]:  # it has grown
+        parts += (joined[at : at + widths[0]], line_ends[0])
+        at += widths[0]
+    parts.append(joined[at:])
+    return b"".join(parts)
 
 
 def _in_any_case(low: bytes, start: int, end: int, needle: Needle) -> Iterator[Span]:

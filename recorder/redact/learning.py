@@ -1,10 +1,10 @@
 """Values that went because of their place, and are known from then on.
 
-Law: what is learned is a value that can be told from ordinary text; a language code in a cookie is not. There is a bound:
-of more values the oldest are forgotten, which is counted.
+Law: what is learned is a value that can be told from ordinary text; a language code in a cookie is not. There is a
+bound: of more values a recording forgets the oldest, and `resanitize` leaves out the last; both count them.
 
-While recording, a learned value is found plain, percent-, JSON- and HTML-escaped and in base64; `resanitize` looks for
-all forms.
+A learned value is found plain, percent-, JSON- and HTML-escaped and in base64; not in hexadecimal digits and UTF-16,
+which is for values that were given.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from recorder.redact.places import is_masked
 
 __all__ = ["MOST_LEARNED", "MOST_LEARNED_RECORDING", "Learned", "worth_learning"]
 
-MOST_LEARNED: Final = 4096
+MOST_LEARNED: Final = 16_384
 MOST_LEARNED_RECORDING: Final = 256
 LONGEST: Final = 4096
 """Bytes of a value that is learned."""
-_RECENT: Final = 8
-"""Values in the small index, which is built anew with each one."""
+_LEVELS: Final = (8, 64, MOST_LEARNED_RECORDING)
+"""Values in the indexes of a recording. The first is built anew with each value, the next when the one before is full."""
 
 _SHORTEST: Final = 8
 _SHORTEST_NUMBER: Final = 10
@@ -34,33 +34,23 @@ _STRUCTURED: Final = re.compile(rb"https?://|[{\[<]|.*\s.*\s", re.DOTALL)
 
 
 class Learned:
-    """The learned values, and the indexes that find them. At most `MOST_LEARNED` (recording: 256) of up to 4 KiB."""
+    """The learned values, and the indexes that find them.
 
-    __slots__ = (
-        "_brief",
-        "_changed",
-        "_main",
-        "_most",
-        "_others",
-        "_raw",
-        "_recent",
-        "_settled",
-        "_values",
-        "forgotten",
-        "longest",
-    )
+    While recording, each new value is found at once; there are at most `MOST_LEARNED_RECORDING`, the newest. Else values
+    are gathered, at most `MOST_LEARNED`, and found from the next `settle` on.
+    """
 
-    def __init__(self, others: frozenset[bytes], *, brief: bool) -> None:
+    __slots__ = ("_levels", "_most", "_others", "_raw", "_recording", "_values", "forgotten", "longest")
+
+    def __init__(self, others: frozenset[bytes], *, recording: bool) -> None:
         """`others`: values that are known already."""
         self._others = others
-        self._brief = brief
-        self._most = MOST_LEARNED_RECORDING if brief else MOST_LEARNED
+        self._recording = recording
+        self._most = MOST_LEARNED_RECORDING if recording else MOST_LEARNED
         self._values: dict[str, Known] = {}
         self._raw: set[bytes] = set()
-        self._settled: list[str] = []
-        self._recent: list[str] = []
-        self._main = Index(())
-        self._changed = False
+        # Like a log-structured merge tree: a new value goes into a small index, a full one is put into the next.
+        self._levels: list[tuple[dict[str, Known], Index]] = [({}, Index(())) for _ in _LEVELS]
         self.longest = 0
         self.forgotten = 0
 
@@ -68,36 +58,55 @@ class Learned:
         """Give all of them."""
         return frozenset(self._values)
 
+    def hard(self) -> tuple[Known, ...]:
+        """Give those that have no core to look for."""
+        return tuple(known for known in self._values.values() if known.hard)
+
     def has(self, raw: bytes) -> bool:
         """Tell whether a value is known or learned."""
         return raw in self._raw or raw in self._others
 
-    def add(self, value: str) -> None:
-        """Learn a value, unless it is known."""
+    def add(self, value: str) -> bool:
+        """Learn a value. False where it is known, or cannot be told from ordinary text, or is one too many."""
         raw = value.encode("utf-8")
-        if value in self._values or raw in self._others or doubt(value) is not None:
-            return
+        if raw in self._raw or raw in self._others or doubt(value) is not None:
+            return False
+        if len(self._values) >= self._most:
+            self.forgotten += 1
+            if not self._recording:
+                return False
+            self._forget(next(iter(self._values)))
+        known = Known(value, "learned", brief=True)
+        self._values[value] = known
         self._raw.add(raw)
-        self._values[value] = Known(value, "learned", brief=self._brief)
-        self._recent.append(value)
         self.longest = max(self.longest, len(raw))
-        self._changed = True
+        if self._recording:
+            self._index(value, known)
+        return True
 
-    def indexes(self) -> list[Index] | None:
-        """Give the indexes anew; None where nothing was learned since they were last given."""
-        if not self._changed:
-            return None
-        self._changed = False
-        if len(self._recent) > _RECENT:
-            self._settled += self._recent
-            self._recent = []
-            while len(self._settled) > self._most:
-                oldest = self._settled.pop(0)
-                del self._values[oldest]
-                self._raw.discard(oldest.encode("utf-8"))
-                self.forgotten += 1
-            self._main = Index([self._values[value] for value in self._settled])
-        return [self._main, Index([self._values[value] for value in self._recent])]
+    def settle(self) -> None:
+        """Find from now on what was gathered."""
+        if not self._recording:
+            self._levels = [(dict(self._values), Index(self._values.values()))]
+
+    def indexes(self) -> list[Index]:
+        """Give the indexes as they are now."""
+        return [index for values, index in self._levels if values]
+
+    def _index(self, value: str, known: Known) -> None:
+        added = {value: known}
+        for level, most in enumerate(_LEVELS):
+            values = {**self._levels[level][0], **added}
+            if len(values) <= most or level == len(_LEVELS) - 1:
+                values = {key: item for key, item in values.items() if key in self._values}
+                self._levels[level] = (values, Index(values.values()))
+                return
+            added = values
+            self._levels[level] = ({}, Index(()))
+
+    def _forget(self, value: str) -> None:
+        del self._values[value]
+        self._raw.discard(value.encode("utf-8"))
 
 
 def worth_learning(value: bytes, rule: str) -> bool:

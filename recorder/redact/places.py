@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import html
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 import orjson
@@ -23,7 +23,7 @@ from recorder.redact.placeholders import is_placeholder
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Names", "find_hidden_names", "find_value", "is_masked"]
+__all__ = ["Look", "Names", "find_hidden_names", "find_value", "is_masked", "look_at"]
 
 _LONGEST_NAME: Final = 64
 _TAG_REACH: Final = 1024
@@ -42,7 +42,7 @@ _JSON_NUMBER: Final = re.compile(rb"-?\d[\d.eE+-]*")
 _QUOTE_OR_BRACKET: Final = re.compile(rb'["{}\[\]]')
 _CODED_QUOTE: Final = re.compile(rb"(%(?:25)*22|&quot;|&#34;|\\+u0022)([A-Za-z0-9_.$-]{0,64})$")
 _CODED_REST: Final = (
-    rb"([A-Za-z0-9_.$-]{0,64})%s(?:\s|%%20|\+)*(?::|%%(?:25)*3[Aa])(?:\s|%%20|\+)*(?:%s(.*?)%s|(-?\d+))"
+    rb"([A-Za-z0-9_.$-]{0,64})%s(?:\s|%%20|\+)*(?::|%%(?:25)*3[Aa])(?:\s|%%20|\+)*(?:%s(.{0,4096}?)%s|(-?\d+))"
 )
 
 _NAME_END: Final = re.compile(
@@ -68,13 +68,17 @@ _KEY_NAME: Final = re.compile(rb"\\*\"(?:name|key)\\*\"" + _BLANK + rb":" + _BLA
 _KEY_VALUE: Final = re.compile(rb"\\*\"(?:value|val)\\*\"" + _BLANK + rb":" + _BLANK, re.IGNORECASE)
 _YAML_START: Final = re.compile(rb"(?:^|\n)([ ]*(?:- )*)([\"']?)([\w.-]{0,64})$")
 _YAML_END: Final = re.compile(rb"([\w.-]{0,64})([\"']?)[ ]*:(?=[ \r\n]|$)[ ]*")
+_WORD_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_- "
+_BARE_NAME: Final = re.compile(rb"form-data;[^\r\n]{0,200}?\bname=([\w.\[\]-]{0,64})$", re.IGNORECASE)
+_REST_OF_NAME: Final = re.compile(rb"[\w.\[\]-]{0,64}")
+_SCHEME: Final = re.compile(rb"(?:bearer|basic|token|digest|apikey|negotiate|jwt) +(?=\S)", re.IGNORECASE)
 _YAML_ITEM: Final = re.compile(rb"\r?\n([ ]*)- ([^\r\n]*)")
 
 
 class Names:
     """Tells which names are sensitive, by the kind of place. Remembers answers, at most 4,096 of them."""
 
-    __slots__ = ("_body", "_header", "_query", "_remembered")
+    __slots__ = ("_body", "_header", "_query", "_remembered", "_words")
 
     def __init__(self, *, body: frozenset[str], query: frozenset[str], header: frozenset[str]) -> None:
         """Take normalized names: in bodies, in queries, and those of headers."""
@@ -82,6 +86,17 @@ class Names:
         self._query = query
         self._header = header
         self._remembered: dict[bytes, tuple[bool, bool, bool]] = {}
+        self._words: dict[bytes, bool] = {}
+
+    def may_be_in(self, words: bytes) -> bool:
+        """Tell whether words, with blanks between them, have a sensitive name in them, or are one together."""
+        answer = self._words.get(words)
+        if answer is None:
+            answer = any(any(self._ask(name)) for name in {words, words.strip(), *words.split(b" ")} if name)
+            if len(self._words) >= _MOST_REMEMBERED:
+                self._words.clear()
+            self._words[words] = answer
+        return answer
 
     def _ask(self, name: bytes) -> tuple[bool, bool, bool]:
         answer = self._remembered.get(name)
@@ -116,27 +131,66 @@ def is_masked(value: bytes) -> bool:
     return is_placeholder(value) or _MASKED.fullmatch(value) is not None
 
 
-def find_value(
-    data: bytes, start: int, end: int, names: Names, *, form: bool, first: bool, url: bool, boundary: bytes, yaml: bool
-) -> Span | None:
-    """Give the span of a secret value whose name has a stem at [start, end) of `data`; None where there is none.
+class Look(NamedTuple):
+    """What a leaf is (`form`, `url`, `yaml`, the `boundary` of a multipart body), and what may be in it.
 
-    `form`: the data is a form, and `first`: its beginning is there; `url`: it is a URL or a header; `boundary`: of a multipart body, else empty; `yaml`: it
-    is a YAML file.
+    `first`: its beginning is there; `markup`, `coded`: it has tags, or quotes that are escaped for a URL or for HTML.
     """
-    span = _after_key(data, start, end, names, boundary)
+
+    form: bool
+    first: bool
+    url: bool
+    yaml: bool
+    boundary: bytes
+    markup: bool
+    coded: bool
+
+
+def look_at(data: bytes, *, form: bool, first: bool, url: bool, yaml: bool, boundary: bytes) -> Look:
+    """Look once at a leaf for what decides which places there can be in it."""
+    return Look(
+        form,
+        first,
+        url,
+        yaml,
+        boundary,
+        markup=b"<" in data or b"&lt;" in data or b"\\u003" in data,
+        coded=b"%22" in data or b"%2522" in data or b"&quot;" in data or b"&#34;" in data or b"\\u0022" in data,
+    )
+
+
+def find_value(data: bytes, start: int, end: int, names: Names, look: Look) -> Span | None:
+    """Give the span of a secret value whose name has a stem at [start, end) of `data`; None where there is none."""
+    if not names.may_be_in(_words_at(data, start, end)):
+        return None  # the quick way out: most stems stand in words that are no names of secrets
+    span = _after_key(data, start, end, names, look)
     if span is None:
-        span = _after_equals(data, start, end, names, form=form, first=first, url=url)
-    if span is None and (b"<" in data or b"&lt;" in data or b"u003" in data):
+        span = _after_equals(data, start, end, names, look)
+    if span is None and look.markup:
         span = _in_markup(data, start, end, names)
-    if span is None and yaml:
+    if span is None and look.boundary:
+        span = _after_bare_name(data, start, end, names, look.boundary)
+    if span is None and look.yaml:
         span = _in_yaml(data, start, end, names)
     return span
 
 
+def _words_at(data: bytes, start: int, end: int) -> bytes:
+    """Give the words around [start, end), without the end of an escape in front of them."""
+    window = data[max(0, start - _LONGEST_NAME) : start]
+    left = window[len(window.rstrip(_WORD_BYTES)) :]
+    before = window[len(window) - len(left) - 1 : len(window) - len(left)] if len(left) < len(window) else b""
+    if before == b"%" and len(left) >= 2:
+        left = left[2:]
+    elif before == b"\\" and left:
+        left = left[5:] if left[:1] == b"u" else left[1:]
+    window = data[end : end + _LONGEST_NAME]
+    return left + data[start:end] + window[: len(window) - len(window.lstrip(_WORD_BYTES))]
+
+
 def find_hidden_names(data: bytes, names: Names, *, form: bool, url: bool) -> Iterator[Span]:
     """Give the spans of values whose names are written with escapes that they do not need."""
-    if b"\\u" in data:
+    if b"\\u00" in data:
         for match in _ANY_KEY.finditer(data):
             if b"\\" in match[1] and names.in_body(match[1]):
                 colon = _COLON.match(data, match.end(1) + 1)
@@ -155,25 +209,24 @@ def find_hidden_names(data: bytes, names: Names, *, form: bool, url: bool) -> It
 # JSON, also inside strings of JSON.
 
 
-def _after_key(data: bytes, start: int, end: int, names: Names, boundary: bytes) -> Span | None:
+def _after_key(data: bytes, start: int, end: int, names: Names, look: Look) -> Span | None:
     right = data.find(b'"', end, end + _LONGEST_NAME)
-    if right < 0:
-        return _after_coded_key(data, start, end, names)
-    left = data.rfind(b'"', max(0, start - _LONGEST_NAME), start)
+    left = data.rfind(b'"', max(0, start - _LONGEST_NAME), start) if right >= 0 else -1
     if left < 0:
-        return _after_coded_key(data, start, end, names)
+        return _after_coded_key(data, start, end, names) if look.coded else None
     key = data[left + 1 : right]
     bare = key.rstrip(b"\\")
     level = len(key) - len(bare)
     if level and data[max(0, left - level) : left] != b"\\" * level:
         return None
     if not _KEY.fullmatch(bare):
-        return _after_coded_key(data, start, end, names)
+        return _after_coded_key(data, start, end, names) if look.coded else None
+    sensitive = names.in_body(bare) or (b"-" in bare and names.in_header(bare))
     colon = _COLON.match(data, right + 1)
     if colon is not None:
-        return _json_value(data, colon.end(), level, bare) if names.in_body(bare) else None
-    if names.in_body(bare) or names.in_header(bare):
-        return _beside_name(data, left - level, right + 1, level, bare, boundary)
+        return _json_value(data, colon.end(), level, bare) if sensitive else None
+    if sensitive or names.in_header(bare):
+        return _beside_name(data, left - level, right + 1, level, bare, look.boundary)
     return None
 
 
@@ -184,6 +237,9 @@ def _json_value(data: bytes, at: int, level: int, name: bytes) -> Span | None:
     if data.startswith(quote, at):
         start = at + len(quote)
         end, is_open = _string_end(data, start, level)
+        scheme = _SCHEME.match(data, start, end)
+        if scheme is not None:
+            start = scheme.end()
         value = _unescape(data[start:end], level)
         if not value or is_masked(value):
             return None
@@ -191,7 +247,7 @@ def _json_value(data: bytes, at: int, level: int, name: bytes) -> Span | None:
     if first in (b"{", b"["):
         end, is_open = _container_end(data, at, level)
         value = data[at:end]
-        if not value.strip(b"{}[] \t\r\n"):
+        if not value.strip(b"{}[] \t\r\n") or (len(value) <= _TAG_REACH and _holds_masks_only(value)):
             return None
         return Span(at, end, _rule(name), value, QUOTED, quote, open=is_open)
     number = _JSON_NUMBER.match(data, at)
@@ -241,8 +297,6 @@ def _container_end(data: bytes, start: int, level: int) -> tuple[int, bool]:
 
 def _after_coded_key(data: bytes, start: int, end: int, names: Names) -> Span | None:
     """Take a key whose quotes are escaped for a URL or for HTML."""
-    if b"%" not in data and b"&" not in data and b"\\u0022" not in data:
-        return None
     opening = _CODED_QUOTE.search(data, max(0, start - _LONGEST_NAME - 16), start)
     if opening is None:
         return None
@@ -310,12 +364,21 @@ def _multipart_value(data: bytes, right: int, name: bytes, boundary: bytes) -> S
     return Span(start, start + len(value), _rule(name), value, learn=True, open=end < 0)
 
 
+def _after_bare_name(data: bytes, start: int, end: int, names: Names, boundary: bytes) -> Span | None:
+    """Take a multipart field whose name stands without quotes."""
+    opening = _BARE_NAME.search(data[max(0, start - 4 * _LONGEST_NAME) : start])
+    rest = _REST_OF_NAME.match(data, end)
+    if opening is None or rest is None:
+        return None
+    name = opening[1] + data[start:end] + rest[0]
+    return _multipart_value(data, rest.end(), name, boundary) if names.in_body(name) else None
+
+
 # Queries and forms.
 
 
-def _after_equals(
-    data: bytes, start: int, end: int, names: Names, *, form: bool, first: bool, url: bool
-) -> Span | None:
+def _after_equals(data: bytes, start: int, end: int, names: Names, look: Look) -> Span | None:
+    form, first, url = look.form, look.first, look.url
     closing = _NAME_END.match(data, end)
     if closing is None:
         return None
@@ -440,6 +503,26 @@ def _in_yaml(data: bytes, start: int, end: int, names: Names) -> Span | None:
 
 
 # Small things.
+
+
+def _holds_masks_only(container: bytes) -> bool:
+    """Tell whether all values in a small object or array are masks."""
+    try:
+        waiting = [orjson.loads(container)]
+    except orjson.JSONDecodeError:
+        return False
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+        elif isinstance(value, str):
+            if value and not is_masked(value.encode("utf-8", "replace")):
+                return False
+        elif value not in (None, True, False):
+            return False
+    return True
 
 
 def _unescape(content: bytes, level: int) -> bytes:
