@@ -33,8 +33,8 @@ LARGEST = 8 << 20
 """Bytes that a compressed run may give."""
 ROUNDS = 4
 """How often percent- and JSON-escapes are undone in one step."""
-SHORTEST_RUN = 4
-"""Letters of base64, or pairs of hexadecimal digits, below which a run is not worth decoding."""
+SHORTEST = 7
+"""Bytes: the shortest secret that is looked for. It is 9 letters of base64, or 7 pairs of hexadecimal digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +163,8 @@ def _html(data: bytes) -> Iterator[bytes]:
         yield text.encode("utf-8", "surrogateescape" if "\udc80" <= max(text, default="") <= "\udcff" else "replace")
 
 
-_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{%d,}" % SHORTEST_RUN)
-_WRAPPED = re.compile(rb"[A-Za-z0-9+/_-]{20,}(?:\r?\n[A-Za-z0-9+/_-]+)+")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{%d,}" % (SHORTEST * 4 // 3))
+_WRAPPED = re.compile(rb"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{20,}+(?:\r?\n[A-Za-z0-9+/_-]++)+")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
@@ -184,7 +184,7 @@ def _base64_run(run: bytes) -> Iterator[bytes]:
             yield base64.b64decode(part + b"=" * (-len(part) % 4))
 
 
-_HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){%d,}[0-9a-fA-F]?" % SHORTEST_RUN)
+_HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){%d,}[0-9a-fA-F]?" % SHORTEST)
 
 
 def _hexadecimal(data: bytes) -> Iterator[bytes]:

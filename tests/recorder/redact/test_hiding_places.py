@@ -22,6 +22,7 @@ from tests.recorder.redact.exchanges import (
     WAYS,
     Case,
     Exchange,
+    Lazily,
     Ways,
     both_ways,
     differences,
@@ -30,6 +31,8 @@ from tests.recorder.redact.exchanges import (
     post,
     reply,
     resanitize,
+    spells,
+    stand_in,
     take,
 )
 from tests.recorder.redact.hiding_places import (
@@ -86,6 +89,7 @@ def known(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Ways:
 
 
 REFERENCE = next(case for case in KNOWN if case.name == "response: text")
+NUMBER = next(case for case in KNOWN if case.name == "response: a JSON number")
 
 
 def reference(taken: Taken) -> dict[str, str]:
@@ -97,16 +101,32 @@ def reference(taken: Taken) -> dict[str, str]:
     return found
 
 
+def reference_number(taken: Taken) -> str:
+    """Give the number that stands for the one that is a secret."""
+    body = taken.one(NUMBERS[NUMBER, "digits"]).bodies["response"] or b""
+    return str(json.loads(body)["pin"])
+
+
+def stand_ins(taken: Taken) -> list[str]:
+    """Give what stands for the secret in each row."""
+    words, number = reference(taken), reference_number(taken)
+    return [
+        stand_in(taken.one(place), words[name], number if name == "digits" else "")
+        for place, (_, name) in enumerate(ROWS)
+    ]
+
+
 @pytest.fixture(scope="module")
-def expected(known: Ways, origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Taken]:
+def expected(known: Ways, origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Lazily:
     """Record, for each way, what the exchanges would have been with the placeholders in them."""
     folder = tmp_path_factory.mktemp("expected")
-    out = {}
-    for way, taken in known.redacted.items():
-        stand_in = reference(taken)
-        exchanges = [case.build(stand_in[name]) for case, name in ROWS]
-        out[way] = take(folder / f"{way}.jsonl", exchanges, origin, redact=False)
-    return out
+
+    def make(way: str) -> Taken:
+        words = stand_ins(known.redacted[way])
+        exchanges = [case.build(word) for (case, _), word in zip(ROWS, words, strict=True)]
+        return take(folder / f"{way}.jsonl", exchanges, origin, redact=False)
+
+    return Lazily(make)
 
 
 def test_the_table_is_long_enough() -> None:
@@ -133,7 +153,7 @@ def test_a_known_value_is_gone_in_every_encoding(known: Ways, way: str, case: Ca
 @pytest.mark.parametrize("case", [case for case in KNOWN if case.exact], ids=str)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_placeholder_stands_in_the_place_of_a_known_value_and_nothing_else_changes(
-    known: Ways, expected: dict[str, Taken], way: str, case: Case
+    known: Ways, expected: Lazily, way: str, case: Case
 ) -> None:
     wrong = {}
     for name, number in rows_of(case):
@@ -145,11 +165,12 @@ def test_a_placeholder_stands_in_the_place_of_a_known_value_and_nothing_else_cha
 @pytest.mark.parametrize("case", [case for case in KNOWN if not case.exact], ids=str)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_placeholder_can_be_read_where_a_known_value_was(known: Ways, way: str, case: Case) -> None:
-    stand_in = reference(known.redacted[way])
+    taken = known.redacted[way]
+    words, number = reference(taken), reference_number(taken)
     wrong = {}
-    for name, number in rows_of(case):
-        one = known.redacted[way].one(number)
-        if not shows(one, stand_in[name]):
+    for name, place in rows_of(case):
+        one = taken.one(place)
+        if not shows(one, words[name]) and not (name == "digits" and spells(one, number)):
             wrong[name] = one.raw[-600:]
         if b'"removed"' in one.raw:
             wrong[name] = b"the body went as a whole"
@@ -157,12 +178,14 @@ def test_a_placeholder_can_be_read_where_a_known_value_was(known: Ways, way: str
 
 
 def shows(one: Recorded, placeholder: str) -> bool:
-    """Tell whether the placeholder is there; in bytes that are no text a shorter or longer form of it may be."""
-    if placeholder.encode() in placeholders(one):
+    """Tell whether the placeholder is there; a beginning of it in bytes; another one where a rule takes more."""
+    found = placeholders(one)
+    if any(each.startswith(placeholder.encode()) for each in found) or placeholder.lower().encode() in one.raw.lower():
         return True
-    lowered = one.raw.lower()  # header names
-    bodies = [body for body in one.bodies.values() if body and not body.isascii()]
-    return placeholder.lower().encode() in lowered or any(b"REDACTED" in body.replace(b"\0", b"") for body in bodies)
+    if {"header:authorization", "cookie"} & one.line.get("redacted", {}).keys():
+        return bool(found)
+    bodies = [body for body in one.bodies.values() if body and (b"\0" in body or not body.isascii() or b"\x12" in body)]
+    return any(b"REDACTED" in body.replace(b"\0", b"") for body in bodies)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -292,7 +315,7 @@ SPELLINGS: dict[str, Callable[[str], bytes]] = {
     "utf-16": lambda s: s.encode("utf-16-le"),
 }
 LONG = "".join(f"{VALUES['plain'][n % 20]}{n:04}" for n in range(500))
-FILL = b"lorem ipsum dolor, sit amet. " * 24_000
+FILL = b"lorem ipsum dolor, sit amet. " * 11_000
 
 
 def split_exchanges() -> list[tuple[str, Exchange]]:
@@ -409,16 +432,17 @@ def placed(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Ways:
 
 
 @pytest.fixture(scope="module")
-def expected_in_place(placed: Ways, origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Taken]:
+def expected_in_place(placed: Ways, origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Lazily:
     folder = tmp_path_factory.mktemp("expected-in-place")
-    out = {}
-    for way, taken in placed.redacted.items():
+
+    def make(way: str) -> Taken:
         exchanges = []
         for number, case in enumerate(PLACED):
-            found = sorted(placeholders(taken.one(number), 0)) or [b"NOTHING"]
+            found = sorted(placeholders(placed.redacted[way].one(number), 0)) or [b"NOTHING"]
             exchanges.append(case.build(found[0].decode()))
-        out[way] = take(folder / f"{way}.jsonl", exchanges, origin, redact=False)
-    return out
+        return take(folder / f"{way}.jsonl", exchanges, origin, redact=False)
+
+    return Lazily(make)
 
 
 @pytest.mark.parametrize("case", PLACED, ids=str)
@@ -434,9 +458,7 @@ def test_a_value_that_its_place_gives_away_is_gone(placed: Ways, way: str, case:
 
 @pytest.mark.parametrize("case", [case for case in BY_PLACE if case.exact], ids=str)
 @pytest.mark.parametrize("way", WAYS)
-def test_only_the_value_in_that_place_goes(
-    placed: Ways, expected_in_place: dict[str, Taken], way: str, case: Case
-) -> None:
+def test_only_the_value_in_that_place_goes(placed: Ways, expected_in_place: Lazily, way: str, case: Case) -> None:
     number = PLACED.index(case)
     assert differences(placed.redacted[way].one(number), expected_in_place[way].one(number)) == []
 
@@ -633,6 +655,7 @@ def test_the_header_line_tells_that_there_is_a_redaction_and_no_value(known: Way
 
 def test_no_other_file_holds_a_secret(known: Ways) -> None:
     """The recorder and the tool leave nothing beside the cassette; the list of secrets is ours."""
+    assert all(known.redacted[way].data for way in WAYS)
     folder = known.raw.path.parent
     left = {entry.name for entry in folder.iterdir()}
     assert left == {"raw.jsonl", "recorded.jsonl", "resanitized.jsonl", "resanitized-secrets.json"}
