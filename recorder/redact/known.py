@@ -52,11 +52,15 @@ _RUN: Final = re.compile(rb"[A-Za-z0-9]+")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]*")
 _NUMBER: Final = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _ESCAPE_BEFORE: Final = re.compile(rb"(?:%(?:25)*[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2})\Z")
-_HIDDEN: Final = re.compile(
-    rb"%(?:25)*(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])|\\+(?:u00|x)(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"
-    rb"|&(?:amp;)*#(?:0*(\d{2,3})|[xX]0*([3-7][0-9A-Fa-f]));"
+_HIDDEN: Final = (
+    (b"%", b"%", re.compile(rb"%(?:25)*(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"), 16),
+    (b"\\", b"\\u00", re.compile(rb"\\u00(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"), 16),
+    (b"\\", b"\\x", re.compile(rb"\\x(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"), 16),
+    (b"&", b"&", re.compile(rb"&(?:amp;)*#0*(\d{2,3});"), 10),
+    (b"&", b"&", re.compile(rb"&(?:amp;)*#[xX]0*([3-7][0-9A-Fa-f]);"), 16),
 )
-"""Letters and digits that are written as escapes, though they need none."""
+"""Letters and digits that are written as escapes, though they need none: what they begin with, what makes them likely,
+their form, and the base of their number."""
 
 # How a value stands, and so what takes its place.
 TEXT: Final = 0
@@ -242,21 +246,24 @@ def doubt(value: str) -> str | None:
 
 def reveal(data: bytes) -> bytes | None:
     """Give `data` with letters and digits that are written as escapes written plainly; None where there are none."""
-    if b"%" not in data and b"\\u00" not in data and b"\\x" not in data and b"&#" not in data:
-        return None
-    plain, count = _HIDDEN.subn(_plain_letter, data)
+    plain = data
     for _ in range(3):
-        if not count:
-            break
-        previous, (plain, count) = plain, _HIDDEN.subn(_plain_letter, plain)
-        if plain == previous:
+        before = plain
+        for first, likely, pattern, base in _HIDDEN:
+            if first in plain and likely in plain:
+                plain = pattern.sub(_plain_letter if base == 16 else _plain_decimal, plain)
+        if plain == before:
             break
     return plain if plain != data else None
 
 
 def _plain_letter(match: re.Match[bytes]) -> bytes:
-    percent, unicode_, decimal, hexadecimal = match.groups()
-    number = int(decimal) if decimal else int(percent or unicode_ or hexadecimal, 16)
+    number = int(match[1], 16)
+    return bytes([number]) if chr(number).isalnum() else match.group()
+
+
+def _plain_decimal(match: re.Match[bytes]) -> bytes:
+    number = int(match[1])
     return bytes([number]) if number < 128 and chr(number).isalnum() else match.group()
 
 

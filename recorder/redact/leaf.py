@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ahocorasick_rs import BytesAhoCorasick, Implementation
+from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
 from recorder.redact.formats import FORMATS, Format, kind_of, span_at
 from recorder.redact.known import (
@@ -44,7 +44,7 @@ from recorder.redact.names import (
     normalize,
     stems_of,
 )
-from recorder.redact.places import Look, Names, find_hidden_names, find_value, look_at
+from recorder.redact.places import WORD_BYTES, Look, Names, find_hidden_names, find_value, look_at, may_be_name
 
 if TYPE_CHECKING:
     from recorder.redact.json_paths import JsonPaths
@@ -60,8 +60,15 @@ _URL_IN_TEXT: Final = re.compile(rb"https?:(?:\\*/){2}([A-Za-z0-9.-]{1,253})(?::
 _WRAPPED: Final = re.compile(
     rb"(?:[A-Za-z0-9+/]{40,128}(?:\r?\n|\\+r\\+n|\\+n)[ \t]{0,64}){1,4096}[A-Za-z0-9+/]{0,128}={0,2}"
 )
+_BASE64_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=r"
 _LINE_END: Final = re.compile(rb"(?:\r?\n|\\+r\\+n|\\+n)[ \t]{0,64}")
 _MOST_NEEDLES_FOR_DFA: Final = 4096
+_GROUP: Final = 60
+"""Needles of one group; from 65 on the searcher goes byte by byte."""
+_MOST_GROUPS: Final = 10
+_BEFORE: Final = 16
+"""Bytes beside a stem by which a word is known again."""
+_MOST_REMEMBERED: Final = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,40 +101,86 @@ class Context(NamedTuple):
 
 
 class Index:
-    """Finds needles of known values, stems of names, and literals of token formats in one scan."""
+    """Finds needles of known values and literals of token formats.
 
-    __slots__ = ("_automaton", "_table")
+    Most leaves hold none: up to some hundred needles are looked for in groups that the searcher takes several gigabytes
+    a second with (it compares sixteen bytes at a time for up to 64 needles). Only where a group finds something, all
+    needles are looked for with their overlaps, since one may hide another.
+    """
 
-    def __init__(self, known: Iterable[Known], stems: Iterable[str] = (), formats: Iterable[Format] = ()) -> None:
-        table: dict[bytes, list[Needle | Format | None]] = {}
+    __slots__ = ("_groups", "_needles", "_searcher", "_table")
+
+    def __init__(self, known: Iterable[Known], formats: Iterable[Format] = ()) -> None:
+        table: dict[bytes, list[Needle | Format]] = {}
         for value in known:
             for needle in value.needles:
                 table.setdefault(needle.pattern, []).append(needle)
-        for stem in stems:
-            table.setdefault(stem.encode(), []).append(None)
         for form in formats:
             for literal in form.needles:
                 table.setdefault(literal, []).append(form)
-        self._table = list(table.values())
-        few = len(table) <= _MOST_NEEDLES_FOR_DFA
-        self._automaton = (
-            BytesAhoCorasick(list(table), implementation=Implementation.DFA if few else Implementation.ContiguousNFA)
-            if table
-            else None
-        )
-
-    def find(self, low: bytes) -> Iterator[tuple[Needle | Format | None, int, int]]:
-        """Give what may stand where: a needle of a known value, a token format, or None for a stem of a name."""
-        if self._automaton is None:
-            return
-        table = self._table
-        for number, start, end in self._automaton.find_matches_as_indexes(low, overlapping=True):
-            for entry in table[number]:
-                yield entry, start, end
+        self._needles = sorted(table)
+        self._table = [table[needle] for needle in self._needles]
+        self._searcher: BytesAhoCorasick | None = None
+        few = len(self._needles) <= _MOST_GROUPS * _GROUP
+        self._groups = [
+            BytesAhoCorasick(self._needles[start : start + _GROUP], matchkind=MatchKind.LeftmostFirst)
+            for start in (range(0, len(self._needles), _GROUP) if few else ())
+        ]
 
     def touches(self, low: bytes) -> bool:
         """Tell quickly whether there is anything to look at."""
-        return self._automaton is not None and bool(self._automaton.find_matches_as_indexes(low, overlapping=True))
+        if self._groups:
+            return any([True for group in self._groups if group.find_matches_as_indexes(low)])
+        return bool(self._needles) and bool(self._all().find_matches_as_indexes(low))
+
+    def find(self, low: bytes) -> Iterable[tuple[Needle | Format, int, int]]:
+        """Give what may stand where."""
+        if not self._needles or (self._groups and not self.touches(low)):
+            return ()
+        table = self._table
+        hits = self._all().find_matches_as_indexes(low, overlapping=True)
+        return [(entry, start, end) for number, start, end in hits for entry in table[number]]
+
+    def _all(self) -> BytesAhoCorasick:
+        if self._searcher is None:
+            few = len(self._needles) <= _MOST_NEEDLES_FOR_DFA
+            self._searcher = BytesAhoCorasick(
+                self._needles, implementation=Implementation.DFA if few else Implementation.ContiguousNFA
+            )
+        return self._searcher
+
+
+class Stems:
+    """Finds where a name may stand. Bodies repeat their names: where one was found harmless is remembered."""
+
+    __slots__ = ("_harmless", "_searcher")
+
+    def __init__(self, stems: Iterable[str]) -> None:
+        needles = sorted(stem.encode() for stem in stems)
+        self._searcher = BytesAhoCorasick(needles, matchkind=MatchKind.LeftmostFirst) if needles else None
+        self._harmless: set[bytes] = set()
+
+    def find(self, low: bytes) -> Iterator[tuple[int, int]]:
+        """Give the spans of stems, but for those in words that are known to be no names of secrets."""
+        if self._searcher is None:
+            return
+        harmless = self._harmless
+        for _, start, end in self._searcher.find_matches_as_indexes(low):
+            begin = start - _BEFORE if start > _BEFORE else 0
+            if low[begin : end + 1] not in harmless and low[begin : end + _BEFORE] not in harmless:
+                yield start, end
+
+    def pass_over(self, low: bytes, start: int, end: int) -> None:
+        """Remember that the word at [start, end) is no name of a secret, if its neighbours are enough to know it again."""
+        begin = start - _BEFORE if start > _BEFORE else 0
+        if low[begin:start].rstrip(WORD_BYTES) == b"" and begin:
+            return  # the word begins further left
+        for last in (end + 1, end + _BEFORE):
+            if low[end:last].lstrip(WORD_BYTES) or last > len(low):
+                if len(self._harmless) >= _MOST_REMEMBERED:
+                    self._harmless.clear()
+                self._harmless.add(low[begin:last])
+                return
 
 
 class Rules:
@@ -145,6 +198,7 @@ class Rules:
         "personal",
         "stems",
         "token_names",
+        "token_stems",
         "urls",
     )
 
@@ -166,7 +220,10 @@ class Rules:
         everywhere = self.header_names | self.credentials | self.cookies
         self.names = Names(body=body, query=query, header=everywhere)
         self.token_names = Names(body=body | code, query=query | code, header=everywhere)
-        self.stems = stems_of(body | query | everywhere | code)
+        given = frozenset(map(normalize, (*policy.names, *policy.query, *policy.fields, *policy.headers)))
+        stems = stems_of(body | query | (everywhere & given)) | stems_of(everywhere, known_only=True)
+        self.stems = Stems(stems)
+        self.token_stems = Stems(stems | stems_of(code))
         self.formats = tuple(form for form in FORMATS if form.slug not in policy.disabled_formats)
         self.personal = tuple(sorted(policy.personal))
         self.urls = tuple((re.compile(rule.pattern.encode()), rule.replacement.encode()) for rule in policy.urls)
@@ -213,33 +270,38 @@ class Scanner:
         found: list[Span] = []
         low = data.lower()
         names = self.rules.token_names if context.token_endpoint else self.rules.names
-        look = None
-        covered = 0  # up to here a place goes whole, whatever names stand in it
         for index in self.indexes:
             for entry, start, end in index.find(low):
-                if entry is None:
-                    if context.binary or start < covered:
-                        continue
-                    look = look or _look_at(data, context)
-                    span = find_value(data, start, end, names, look)
-                    if span is not None:
-                        found.append(span)
-                        covered = span.end
-                elif isinstance(entry, Needle):
+                if isinstance(entry, Needle):
                     found.extend(entry.known.locate(data, start, end, entry, json=context.body))
                     if context.fold_case:
                         found.extend(_in_any_case(low, start, end, entry))
                 else:
                     token = span_at(entry, data, start)
                     if token is not None:
-                        value = data[token[0] : token[1]]
-                        found.append(
-                            Span(*token, f"format:{entry.slug}", value, kind=entry.slug, open=token[1] == len(data))
-                        )
+                        found.append(_format_span(data, token, entry.slug))
+        if not context.binary:
+            self._places(data, low, context, names, found)
         for known in self.hard:
             found.extend(known.find_escaped(data))
         found.extend(self._rare(data, context, names))
         return resolve(found) if len(found) > 1 else found
+
+    def _places(self, data: bytes, low: bytes, context: Context, names: Names, found: list[Span]) -> None:
+        stems = self.rules.token_stems if context.token_endpoint else self.rules.stems
+        look = None
+        covered = 0  # up to here a place goes whole, whatever names stand in it
+        for start, end in stems.find(low):
+            if start < covered:
+                continue
+            if not may_be_name(data, start, end, names):
+                stems.pass_over(low, start, end)
+                continue
+            look = look or _look_at(data, context)
+            span = find_value(data, start, end, names, look)
+            if span is not None:
+                found.append(span)
+                covered = span.end
 
     def known_spans(self, data: bytes) -> list[Span]:
         """Give where known values stand, in any single-step encoding. This is the verification: no rule, no context."""
@@ -299,7 +361,7 @@ class Scanner:
 
     def _wrapped(self, data: bytes) -> Iterator[Span]:
         """Find known values in base64 that is broken into lines (RFC 2045 section 6.8), also with escaped line ends."""
-        if b"\n" not in data and b"\\n" not in data:
+        if not _may_be_wrapped(data):
             return
         for block in _WRAPPED.finditer(data):
             joined = _LINE_END.sub(b"", block[0])
@@ -329,6 +391,18 @@ def _look_at(data: bytes, context: Context) -> Look:
         yaml=context.yaml,
         boundary=context.boundary,
     )
+
+
+def _may_be_wrapped(data: bytes) -> bool:
+    """Tell quickly whether a line of base64 may end somewhere: most texts have blanks in forty characters."""
+    for mark in (b"\n", b"\\n"):
+        at = data.find(mark, 40) if mark[:1] in data else -1
+        while at >= 0:
+            line = data[at - 40 : at].rstrip(b"\r\\")
+            if line.isalnum() or not line.translate(None, _BASE64_BYTES):
+                return True
+            at = data.find(mark, at + 40)
+    return False
 
 
 def resolve(spans: list[Span]) -> list[Span]:
@@ -493,6 +567,11 @@ def _personal_span(data: bytes, start: int, end: int, kind: str) -> Iterator[Spa
         yield Span(*number, f"personal:{kind}", value, NUMBER, kind=kind)
     else:
         yield Span(start, end, f"personal:{kind}", value, kind=kind)
+
+
+def _format_span(data: bytes, token: tuple[int, int], slug: str) -> Span:
+    start, end = token
+    return Span(start, end, f"format:{slug}", data[start:end], kind=slug, open=end == len(data))
 
 
 def _literal(start: int, end: int, rule: str, replacement: bytes) -> Span:

@@ -106,12 +106,14 @@ def normalize(name: str) -> str:
     return name.lower().translate(_DROPPED)
 
 
-def stems_of(names: Iterable[str]) -> frozenset[str]:
+def stems_of(names: Iterable[str], *, known_only: bool = False) -> frozenset[str]:
     """Give needles, in lower case, of which each spelling of each (normalized) name contains one.
 
     For a built-in name that is a known stem, else the first letters of the name: no spelling puts a `-` or `_` there.
+    `known_only` leaves out names without a known stem.
     """
-    return frozenset(_stem_of(name) for name in names if name)
+    stems = {_known_stem(name) or ("" if known_only else name[:_SHORTEST_STEM]) for name in names}
+    return frozenset(stems - {""})
 
 
 def is_token_endpoint(url: str) -> bool:
@@ -120,8 +122,5 @@ def is_token_endpoint(url: str) -> bool:
     return _TOKEN_ENDPOINT.search(path.translate(_DROPPED)) is not None
 
 
-def _stem_of(name: str) -> str:
-    for stem in _STEMS:
-        if stem in name:
-            return stem
-    return name[:_SHORTEST_STEM]
+def _known_stem(name: str) -> str:
+    return next((stem for stem in _STEMS if stem in name), "")

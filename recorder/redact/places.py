@@ -23,7 +23,7 @@ from recorder.redact.placeholders import is_placeholder
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Look", "Names", "find_hidden_names", "find_value", "is_masked", "look_at"]
+__all__ = ["WORD_BYTES", "Look", "Names", "find_hidden_names", "find_value", "is_masked", "look_at", "may_be_name"]
 
 _LONGEST_NAME: Final = 64
 _TAG_REACH: Final = 1024
@@ -68,7 +68,7 @@ _KEY_NAME: Final = re.compile(rb"\\*\"(?:name|key)\\*\"" + _BLANK + rb":" + _BLA
 _KEY_VALUE: Final = re.compile(rb"\\*\"(?:value|val)\\*\"" + _BLANK + rb":" + _BLANK, re.IGNORECASE)
 _YAML_START: Final = re.compile(rb"(?:^|\n)([ ]*(?:- )*)([\"']?)([\w.-]{0,64})$")
 _YAML_END: Final = re.compile(rb"([\w.-]{0,64})([\"']?)[ ]*:(?=[ \r\n]|$)[ ]*")
-_WORD_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_- "
+WORD_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_- "
 _BARE_NAME: Final = re.compile(rb"form-data;[^\r\n]{0,200}?\bname=([\w.\[\]-]{0,64})$", re.IGNORECASE)
 _REST_OF_NAME: Final = re.compile(rb"[\w.\[\]-]{0,64}")
 _SCHEME: Final = re.compile(rb"(?:bearer|basic|token|digest|apikey|negotiate|jwt) +(?=\S)", re.IGNORECASE)
@@ -154,15 +154,15 @@ def look_at(data: bytes, *, form: bool, first: bool, url: bool, yaml: bool, boun
         url,
         yaml,
         boundary,
-        markup=b"<" in data or b"&lt;" in data or b"\\u003" in data,
-        coded=b"%22" in data or b"%2522" in data or b"&quot;" in data or b"&#34;" in data or b"\\u0022" in data,
+        markup=b"<" in data or (b"&" in data and b"&lt;" in data) or (b"\\" in data and b"\\u003" in data),
+        coded=(b"%" in data and (b"%22" in data or b"%25" in data))
+        or (b"&" in data and (b"&quot;" in data or b"&#34;" in data))
+        or (b"\\" in data and b"\\u0022" in data),
     )
 
 
 def find_value(data: bytes, start: int, end: int, names: Names, look: Look) -> Span | None:
     """Give the span of a secret value whose name has a stem at [start, end) of `data`; None where there is none."""
-    if not names.may_be_in(_words_at(data, start, end)):
-        return None  # the quick way out: most stems stand in words that are no names of secrets
     span = _after_key(data, start, end, names, look)
     if span is None:
         span = _after_equals(data, start, end, names, look)
@@ -175,17 +175,22 @@ def find_value(data: bytes, start: int, end: int, names: Names, look: Look) -> S
     return span
 
 
+def may_be_name(data: bytes, start: int, end: int, names: Names) -> bool:
+    """Tell whether the word that has a stem at [start, end) may be a sensitive name: most are not."""
+    return names.may_be_in(_words_at(data, start, end))
+
+
 def _words_at(data: bytes, start: int, end: int) -> bytes:
     """Give the words around [start, end), without the end of an escape in front of them."""
     window = data[max(0, start - _LONGEST_NAME) : start]
-    left = window[len(window.rstrip(_WORD_BYTES)) :]
+    left = window[len(window.rstrip(WORD_BYTES)) :]
     before = window[len(window) - len(left) - 1 : len(window) - len(left)] if len(left) < len(window) else b""
     if before == b"%" and len(left) >= 2:
         left = left[2:]
     elif before == b"\\" and left:
         left = left[5:] if left[:1] == b"u" else left[1:]
     window = data[end : end + _LONGEST_NAME]
-    return left + data[start:end] + window[: len(window) - len(window.lstrip(_WORD_BYTES))]
+    return left + data[start:end] + window[: len(window) - len(window.lstrip(WORD_BYTES))]
 
 
 def find_hidden_names(data: bytes, names: Names, *, form: bool, url: bool) -> Iterator[Span]:
