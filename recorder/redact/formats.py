@@ -127,17 +127,20 @@ def _form(
 # A PEM private key (RFC 7468, and RFC 1421 for the headers in it), to its END line or, cut off, to the end of the
 # base64. Between the lines: real line ends, escaped ones, blanks, or the quotes of a list of lines. There is no "-----"
 # between BEGIN and END, so that no byte is looked at from two beginnings; and a key has a run of base64 in it, which
-# the two lines alone in a program's text have not.
+# the two lines alone in a program's text have not. In the loops, one alternative at most fits at each byte: where two
+# do, what follows a long key is looked at in exponentially many ways.
 _SPACE = rb"(?:[ +]|%20)"
 _LABEL = rb" (?:[A-Z0-9]{1,16} ){0,3}PRIVATE KEY(?: BLOCK)?-----".replace(b" ", _SPACE)
 _PEM_TEXT = rb"[A-Za-z0-9+/=\s\\%:,.;&#()<>@\"'_]"
 _PEM_RUN = rb"(?=(?:(?!-----)[\x00-\xff]){0,600}?(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{24})"
 _PEM_WHOLE = _PEM_RUN + _PEM_TEXT + rb"{0,65536}+(?:-(?!----)" + _PEM_TEXT + rb"{0,65536}+){0,64}-----END" + _LABEL
-_PEM_BREAK = rb"(?:[\r\n\t]|\\{1,8}[nrt]|%(?:25){0,2}0[AaDd]|[ +](?=[A-Za-z0-9+/]{40}))"
+_PEM_BREAK = rb"(?:[\r\n\t]|\\{1,8}[nrt]|%(?:25){0,2}0[AaDd]| (?=[A-Za-z0-9+/]{40}))"
 _PEM_HEADER = rb"(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset):[^\r\n\\%]{0,200}+"
 _PEM_CUT = (
     rb"(?:" + _PEM_BREAK + rb"{1,4}" + _PEM_HEADER + rb"){0,6}" + _PEM_BREAK + rb"{0,8}(?=[A-Za-z0-9+/%\\]{16})"
-    rb"(?:[A-Za-z0-9+/=]{1,65536}+|" + _PEM_BREAK + rb"|" + _BASE64 + rb"|" + _EQUALS + rb"){1,4096}"
+    rb"(?:[A-Za-z0-9+/=]{1,65536}+|"
+    + _PEM_BREAK
+    + rb"|%(?:25){0,2}(?:2[BbFf]|3[Dd])|\\{1,8}(?:/|u00[23][BbDdFf])){1,4096}"
 )
 _PEM = rb"-----BEGIN" + _LABEL + rb"(?:" + _PEM_WHOLE + rb"|" + _PEM_CUT + rb")"
 

@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from recorder.redact.formats import FORMATS, LOOK_BACK, Format, kind_of, span_at
+from recorder.redact.formats import FORMATS, Format, kind_of, span_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -462,6 +462,8 @@ def _marked(text: str) -> tuple[str, str]:
 
 
 _POSITIVE = [(slug, *_marked(token)) for slug, tokens, _ in _TABLE for token in tokens]
+# A key that is cut off ends where the base64 does, whatever follows.
+_EMBEDDED = [row for row in _POSITIVE if row[0] != "private-key" or "-----END" in row[1]]
 _NEGATIVE = [(slug, text) for slug, _, texts in _TABLE for text in texts]
 _ALONE = [(slug, secret) for slug, text, secret in _POSITIVE if _BY_SLUG[slug].whole is not None]
 
@@ -477,7 +479,7 @@ def test_slugs_and_needles_are_what_the_engine_builds_on() -> None:
         assert set(form.slug) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
         assert form.title
         assert all(len(needle) >= 3 and needle == needle.lower() for needle in form.needles), form.slug
-        assert -1 <= form.offset <= LOOK_BACK
+        assert -1 <= form.offset <= 32
 
 
 @pytest.mark.parametrize(("slug", "text", "secret"), _POSITIVE)
@@ -492,7 +494,7 @@ def test_what_only_looks_like_a_token_is_left_alone(slug: str, text: str) -> Non
     assert _found(_BY_SLUG[slug], text.encode()) == []
 
 
-@pytest.mark.parametrize(("slug", "text", "secret"), _POSITIVE)
+@pytest.mark.parametrize(("slug", "text", "secret"), _EMBEDDED)
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -517,12 +519,10 @@ def test_what_only_looks_like_a_token_is_left_alone(slug: str, text: str) -> Non
     ],
 )
 def test_a_token_is_found_in_escaped_text(slug: str, text: str, secret: str, before: str, after: str) -> None:
-    if slug == "private-key" and "-----END" not in text:
-        pytest.skip("what is cut off ends where the base64 does, whatever follows")
     if after[0] in "/\\%" and slug in _OPEN_ENDED:
         after = '"'
-    if before == "https://host/" and slug == "facebook-token":
-        pytest.skip("in a path it cannot be told from base64")
+    if slug == "facebook-token" and before == "https://host/":
+        before = "https://host/?"  # in a path it cannot be told from base64
     data = (before + text + after).encode()
     start = len(before.encode()) + text.encode().index(secret.encode())
     assert _found(_BY_SLUG[slug], data) == [(start, start + len(secret.encode()))]
@@ -640,4 +640,5 @@ def _read_hostile(form: Format, size: int, seconds: float) -> None:
                 continue
             span = span_at(form, data, at)
             done = span[1] if span else done
+        assert kind_of(data) is None
         assert time.process_time() - begun < seconds, (form.slug, data[:80])
