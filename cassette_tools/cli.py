@@ -51,6 +51,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
         "cassette_tools.commands.inspect:inspect", "Look into a cassette: summary, list, one interaction."
     ),
     "resanitize": Entry("cassette_tools.commands.resanitize:resanitize", "Redact cassettes that exist."),
+    "scan": Entry("cassette_tools.commands.scan:scan", "Find secrets that were left in cassettes, of any tool."),
     "policy": Entry(
         "cassette_tools.commands.policy:policy",
         "Write, show and try a redaction policy.",

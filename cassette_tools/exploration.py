@@ -1,0 +1,435 @@
+"""The closer look at a cassette: goes through the tree of an interaction and finds what would be redacted.
+
+Law: the tree may be that of any tool: vcrpy and what is built on it, betamax and Ruby VCR, go-vcr, HAR, this toolkit.
+Where headers, cookies, queries, URLs and bodies are is told by their keys, and what stands elsewhere is looked at as
+text. Bodies are decoded (base64, hexadecimal digits, compression, UTF-16) before they are looked at. No value leaves.
+
+Memory: the bodies of one interaction, unpacked.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from binascii import Error as Base64Error
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from cassette_tools.documents import Listing, Node, Scalar, Table
+from cassette_tools.pieces import LARGEST
+from cassette_tools.stand_ins import is_stand_in
+from recorder.coding import CodingError, open_decoder, split_codings
+from recorder.redact.content import context_of, packed_parts, unpack, wide_codec
+from recorder.redact.headers import header_spans
+from recorder.redact.leaf import Context
+from recorder.redact.names import is_token_endpoint, normalize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from recorder.redact.engine import Redactor
+    from recorder.redact.known import Span
+
+__all__ = ["Exploration", "Found"]
+
+
+class Found(NamedTuple):
+    """Something found in bytes [start, end) of a piece; [low, high) are those of the value that holds it."""
+
+    start: int
+    low: int
+    high: int
+    rule: str
+    place: str
+    interaction: int | None
+
+
+class _Message(NamedTuple):
+    """What is known of the message that a body belongs to."""
+
+    headers: list[tuple[str, str]]
+    url: str
+
+
+class _Where(NamedTuple):
+    """Where in an interaction a value stands."""
+
+    interaction: int | None = None
+    side: str = ""
+    part: str = ""
+    messages: Mapping[str, _Message] = {}
+    coded: str = ""
+
+    @property
+    def place(self) -> str:
+        return ".".join(filter(None, (self.side, self.part))) or "document"
+
+
+class Exploration:
+    """Goes through the tree of an interaction and finds what would be redacted. `found` is what it found."""
+
+    def __init__(self, redactor: Redactor, data: bytes, number: int) -> None:
+        self.found: list[Found] = []
+        self.number = number
+        self._redactor = redactor
+        self._rules = redactor.rules
+        self._data = data
+        self._seen: set[tuple[int, str, str]] = set()
+
+    def item(self, number: int, node: Node) -> None:
+        """Take an item of a list of interactions."""
+        whole = any(_member(node, side.encode()) is not None for side in _SIDES)
+        self._begin(node, _Where(self.number + number if whole else None))
+
+    def rest(self, node: Node) -> None:
+        """Take what is left of a document without its interactions."""
+        self._begin(node, _Where())
+
+    def line(self, node: Node) -> None:
+        """Take a line of a cassette of this toolkit."""
+        kind = _text_of(node, b"type")
+        if kind == "body":
+            self._begin(node, _Where(None, _text_of(node, b"part") or "", "body"))
+        else:
+            self._begin(node, _Where(self.number if kind == "interaction" else None))
+
+    def _begin(self, node: Node, where: _Where) -> None:
+        self._seen = set()
+        self._visit(node, where)
+
+    def _visit(self, node: Node, where: _Where) -> None:
+        if isinstance(node, Scalar):
+            self._scalar(node, where)
+            return
+        # An alias makes one node stand at several places: each kind of place is looked at once.
+        mark = (id(node), where.place, where.coded)
+        if mark in self._seen:
+            return
+        self._seen.add(mark)
+        if isinstance(node, Listing):
+            for one in node.items:
+                self._visit(one, where)
+        else:
+            self._table(node, where)
+
+    def _table(self, table: Table, where: _Where) -> None:
+        if not where.part:
+            messages = {side: _message(node) for side in _SIDES if (node := _member(table, side.encode())) is not None}
+            if messages:
+                where = where._replace(messages=messages)
+            elif where.side and where.side not in where.messages:
+                where = where._replace(messages={where.side: _message(table)})
+        elif where.part in ("body", "received"):
+            where = where._replace(coded=_coding(table))
+        name = _member(table, b"name")
+        beside = _member(table, b"value")
+        if isinstance(name, Scalar) and beside is not None and where.part in _NAMED_PARTS:
+            self._named(name.data, beside, where)
+            for _, value in table.pairs:
+                if value is not beside and value is not name:
+                    self._visit(value, where._replace(part=""))
+            return
+        for key, value in table.pairs:
+            self._pair(key, value, where)
+
+    def _pair(self, key: Node, value: Node, where: _Where) -> None:
+        name = key.data if isinstance(key, Scalar) else b""
+        low = name.lower()
+        if where.part:
+            pass
+        elif low in _BY_SIDE:
+            self._visit(value, where._replace(side=_BY_SIDE[low]))
+            return
+        elif low == b"bodies":
+            self._bodies(value, where)
+            return
+        elif low in _HEADERS:
+            self._headers(value, where._replace(part=_HEADERS[low]))
+            return
+        elif low in _PARTS:
+            self._part(value, where._replace(part=_PARTS[low]))
+            return
+        if where.part in ("cookies", "query"):
+            self._named(name, value, where)
+        elif self._rules.names.in_body(name) and not (where.part == "" and low in _NEVER):
+            self._secret(value, f"field:{_folded(name)}", where)
+        else:
+            coded = where.coded if low in _CONTENT else ""
+            self._visit(value, where._replace(coded="base64" if low in _BASE64_KEYS else coded))
+
+    def _part(self, node: Node, where: _Where) -> None:
+        if where.part == "query" and isinstance(node, Scalar):
+            node = Scalar(b"", node.start, node.end, data=b"?" + node.data, quoted=True)
+            self._scalar(node, where._replace(part="url"))
+        else:
+            self._visit(node, where._replace(coded="base64") if where.part == "received" else where)
+
+    def _bodies(self, node: Node, where: _Where) -> None:
+        """Take the bodies of an interaction of this toolkit, which stand apart from its messages."""
+        for key, value in node.pairs if isinstance(node, Table) else ():
+            side = key.data.decode("utf-8", "replace") if isinstance(key, Scalar) else ""
+            self._visit(value, where._replace(side=side if side in _SIDES else "", part="body"))
+
+    # Names and values.
+
+    def _headers(self, node: Node, where: _Where) -> None:
+        """Take headers: a table, or a list of pairs or of tables with `name` and `value`."""
+        for name, value in _header_nodes(node):
+            folded = normalize(name.decode("utf-8", "replace"))
+            for scalar in _scalars(value):
+                data = scalar.data
+                context = Context(url=True)
+                spans = self._redactor.find(data, context)
+                self._add(scalar, [*header_spans(folded, data, self._rules), *spans], data, where)
+
+    def _named(self, name: bytes, value: Node, where: _Where) -> None:
+        """Take a value beside its name."""
+        names = self._rules.names
+        if where.part == "cookies":
+            self._secret(value, "cookie", where)
+        elif where.part == "query" and (names.in_query(name) or names.in_body(name)):
+            self._secret(value, f"query:{_folded(name)}", where)
+        elif where.part == "body" and (names.in_body(name) or names.in_header(name)):
+            self._secret(value, f"field:{_folded(name)}", where)
+        else:
+            self._visit(value, where)
+
+    def _secret(self, node: Node, rule: str, where: _Where) -> None:
+        for scalar in _scalars(node):
+            data = scalar.data
+            spans = self._redactor.find(data, Context(body=True))
+            empty = not data.strip() or (not scalar.quoted and data.lower() in _NOTHING)
+            if not spans and not empty and not is_stand_in(data) and data.lower() not in _NO_COOKIE:
+                at = scalar.start + (1 if scalar.quoted else 0)
+                self.found.append(Found(at, scalar.start, scalar.end, rule, where.place, where.interaction))
+            self._add(scalar, spans, data, where)
+
+    # Texts.
+
+    def _scalar(self, scalar: Scalar, where: _Where) -> None:
+        data = scalar.data
+        if scalar.binary or (where.coded and scalar.quoted):
+            plain = _decoded(data, "base64" if scalar.binary else where.coded)
+            if plain is not None:
+                self._body(scalar, plain, where, exact=False)
+                return
+        if where.part == "url":
+            url = data.decode("utf-8", "replace")
+            self._add(
+                scalar, self._redactor.find(data, Context(url=True, token_endpoint=is_token_endpoint(url))), data, where
+            )
+        elif where.part == "body":
+            self._body(scalar, data, where, exact=True)
+            if scalar.quoted and len(data) >= _SHORTEST_UNMARKED and _UNMARKED.fullmatch(data):
+                plain = _decoded(data, "base64")
+                if plain is not None:
+                    self._body(scalar, plain, where, exact=False)
+        elif scalar.quoted or not _PLAIN.fullmatch(data):
+            self._add(scalar, self._redactor.find(data, Context(body=True)), data, where)
+
+    def _body(self, scalar: Scalar, data: bytes, where: _Where, *, exact: bool) -> None:
+        """Look at a body, and into what is packed in it."""
+        message = where.messages.get(where.side, _NO_MESSAGE)
+        plain = _unpacked(data, message.headers)
+        token_request = where.side == "request" and is_token_endpoint(message.url)
+        context = context_of([list(pair) for pair in message.headers], plain, token_request=token_request)
+        codec = wide_codec(plain, context)
+        if codec is not None:
+            plain = plain.decode(codec).encode("utf-8")
+            context = context._replace(binary=False)
+        self._add(scalar, self._redactor.find(plain, context), plain, where, exact=exact and plain is data)
+        if context.boundary and context.binary:
+            for start, end in packed_parts(plain, context.boundary):
+                packed = unpack(plain[start:end])
+                if packed is not None:
+                    spans = self._redactor.find(packed.plain, packed.context)
+                    self._add(scalar, spans, packed.plain, where, exact=False)
+
+    def _add(self, scalar: Scalar, spans: list[Span], data: bytes, where: _Where, *, exact: bool = True) -> None:
+        upto = 0
+        for span in sorted(spans, key=lambda span: (span.start, -span.end, not span.rule.startswith("known:"))):
+            known = span.rule.startswith(("known:", "format:"))
+            if span.start < upto or (
+                not known and (is_stand_in(span.value) or is_stand_in(data[span.start : span.end]))
+            ):
+                continue
+            upto = span.end
+            start = self._position(scalar, data, span) if exact else scalar.start
+            self.found.append(Found(start, scalar.start, scalar.end, span.rule, where.place, where.interaction))
+
+    def _position(self, scalar: Scalar, data: bytes, span: Span) -> int:
+        """Tell where in the file a part of a value stands; the value's beginning where it is written otherwise."""
+        low, high = scalar.start, scalar.end
+        needle = data[span.start : span.end].split(b"\n")[0][:_LONGEST_NEEDLE]
+        before = data.count(needle, 0, span.start) if needle else _MOST_BEFORE
+        at = low - 1
+        for _ in range(before + 1 if before < _MOST_BEFORE else 0):
+            at = self._data.find(needle, at + 1, high)
+            if at < 0:
+                break
+        return max(at, low)
+
+
+# Values.
+
+
+def _decoded(data: bytes, coding: str) -> bytes | None:
+    text = b"".join(data.split())
+    try:
+        if coding == "hex":
+            return bytes.fromhex(text.decode("ascii"))
+        if b"-" in text or b"_" in text:
+            text = text.translate(_TO_STANDARD)
+        return b64decode(text + b"=" * (-len(text) % 4), validate=True)
+    except (Base64Error, ValueError):
+        return None
+
+
+def _unpacked(data: bytes, headers: list[tuple[str, str]]) -> bytes:
+    """Open a body that is compressed, by its own bytes or by its Content-Encoding; else give it as it is."""
+    packed = unpack(data)
+    if packed is not None:
+        return packed.plain
+    coding = next((value for name, value in headers if name.lower() == "content-encoding"), "")
+    if not coding or _is_text(data):
+        return data
+    out: list[bytes] = []
+    size = 0
+    try:
+        decoder = open_decoder(split_codings(coding))
+        for part in decoder.feed(data):
+            out.append(part)
+            size += len(part)
+            if size > LARGEST:
+                break
+    except CodingError:
+        return b"".join(out) or data
+    return b"".join(out)
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+# Trees.
+
+
+def _member(table: Node, key: bytes) -> Node | None:
+    for name, value in table.pairs if isinstance(table, Table) else ():
+        if isinstance(name, Scalar) and name.data == key:
+            return value
+    return None
+
+
+def _text_of(table: Node, key: bytes) -> str | None:
+    value = _member(table, key)
+    return value.data.decode("utf-8", "replace") if isinstance(value, Scalar) else None
+
+
+def _message(node: Node) -> _Message:
+    headers = _member(node, b"headers")
+    pairs = [
+        (name.decode("utf-8", "replace"), value.data[:_LONGEST_HEADER].decode("utf-8", "replace"))
+        for name, values in _header_nodes(headers)
+        if name.lower() in (b"content-type", b"content-encoding")
+        for value in _scalars(values)
+    ]
+    url = _text_of(node, b"url") or _text_of(node, b"uri") or _text_of(node, b"path") or ""
+    return _Message(pairs, url)
+
+
+def _header_nodes(node: Node | None) -> Iterator[tuple[bytes, Node]]:
+    """Give names and values of headers, in whichever way they are kept."""
+    if isinstance(node, Table):
+        for key, value in node.pairs:
+            yield (key.data if isinstance(key, Scalar) else b""), value
+    elif isinstance(node, Listing):
+        names = node.items[::2]
+        for name, value in zip(names, node.items[1::2], strict=False):
+            if isinstance(name, Scalar):  # name, value, name, value: Node's rawHeaders
+                yield name.data, value
+        for item in node.items:
+            yield from _header_of(item)
+
+
+def _header_of(item: Node) -> Iterator[tuple[bytes, Node]]:
+    if isinstance(item, Listing):
+        for value in item.items[1:]:
+            if isinstance(item.items[0], Scalar):
+                yield item.items[0].data, value
+    elif isinstance(item, Table):
+        name, held = _member(item, b"name"), _member(item, b"value")
+        if isinstance(name, Scalar) and held is not None:
+            yield name.data, held
+
+
+def _scalars(node: Node) -> Iterator[Scalar]:
+    """Give all scalars of a tree, each node once."""
+    waiting: list[Node] = [node]
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Scalar):
+            yield one
+        elif id(one) not in seen:
+            seen.add(id(one))
+            waiting.extend(reversed(one.items if isinstance(one, Listing) else [value for _, value in one.pairs]))
+
+
+def _coding(table: Table) -> str:
+    """Tell how the content of a body is encoded, where the table says so."""
+    for key in (b"encoding", b"type", b"format"):
+        said = (_text_of(table, key) or "").lower()
+        if said in ("base64", "hex"):
+            return said
+        if said == "binary":
+            content = _text_of(table, b"content") or ""
+            return "hex" if re.fullmatch("(?:[0-9A-Fa-f]{2})*", content) else "base64"
+    return ""
+
+
+def _folded(name: bytes) -> str:
+    return normalize(name.decode("utf-8", "replace"))
+
+
+_NAMED_PARTS: Final = frozenset({"cookies", "query", "body"})
+_SIDES: Final = ("request", "response")
+_NO_MESSAGE: Final = _Message([], "")
+_BY_SIDE: Final = {b"request": "request", b"response": "response", b"error": "error"}
+_HEADERS: Final = {b"headers": "headers", b"header": "headers", b"rawheaders": "headers", b"trailers": "trailers"}
+_PARTS: Final = {
+    b"url": "url",
+    b"uri": "url",
+    b"target": "url",
+    b"path": "url",
+    b"redirecturl": "url",
+    b"cookies": "cookies",
+    b"querystring": "query",
+    b"query": "query",
+    b"params": "query",
+    b"form": "query",
+    b"body": "body",
+    b"content": "body",
+    b"postdata": "body",
+    b"text": "body",
+    b"string": "body",
+    b"received": "received",
+    b"message": "message",
+    b"status": "status",
+    b"reason": "reason",
+}
+_CONTENT: Final = frozenset({b"content", b"text", b"string", b"data", b"body", b"base64", b"base64_string"})
+_BASE64_KEYS: Final = frozenset({b"base64", b"base64_string"})
+_NEVER: Final = frozenset({b"connection"})
+_NOTHING: Final = frozenset({b"", b"null", b"~", b"none", b"true", b"false", b"nan"})
+_NO_COOKIE: Final = frozenset({b"deleted", b"expired"})
+_PLAIN: Final = re.compile(rb"[A-Za-z0-9_.:+ -]{0,15}")
+_SHORTEST_UNMARKED: Final = 24
+_UNMARKED: Final = re.compile(rb"(?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+_TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
+_LONGEST_HEADER: Final = 1024
+_LONGEST_NEEDLE: Final = 64
+_MOST_BEFORE: Final = 1000
