@@ -26,6 +26,7 @@ from recorder.taps.exchange import Entry, Exchange
 
 if TYPE_CHECKING:
     import os
+    from builtins import bytes as builtin_bytes
     from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import TypeAlias
@@ -254,7 +255,7 @@ class Recording:
         elif self.options.diagnose is not None and self.interactions % self.options.diagnose == 0:
             self._write_diagnosis()
 
-    def _line(self, entry: Entry, record: dict[str, Any]) -> bytes:
+    def _line(self, entry: Entry, record: dict[str, Any]) -> builtin_bytes:
         redactor = self._redactor
         if redactor is None:
             return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
@@ -269,7 +270,7 @@ class Recording:
                 self.removed += 1
                 self._tell(
                     "removed",
-                    "a known secret could not be taken out of an interaction; what held it was left out (see its `redacted`)",
+                    "a known secret could not be taken out of an interaction; what held it was left out",
                 )
         return line
 
@@ -468,17 +469,17 @@ def start(
     >>> recording = start("cassette.jsonl")  # doctest: +SKIP
     >>> recording.stop()  # doctest: +SKIP
     """
-    return _start(path, mode, Options(**choices), _redactor(policy, secrets, redact=redact))
+    return _start(path, mode, Options(**choices), _policy(policy, secrets, redact=redact))
 
 
-def _redactor(policy: PolicyLike, secrets: Iterable[str | Secret], *, redact: bool) -> Redactor | None:
-    """Make what redacts. Raises PolicyError, UsageError."""
+def _policy(policy: PolicyLike, secrets: Iterable[str | Secret], *, redact: bool) -> Policy | None:
+    """Give the policy, None for none. Raises PolicyError, SecretsError, UsageError."""
+    secrets = (secrets,) if isinstance(secrets, str) else tuple(secrets)
     if not redact:
-        if policy is not None or tuple(secrets):
+        if policy is not None or secrets:
             raise UsageError("redact=False redacts nothing: leave out policy and secrets, or leave out redact=False")
         return None
     # Late: a program that only imports the recorder, or does not redact, loads none of it.
-    from recorder.redact.engine import Redactor  # noqa: PLC0415
     from recorder.redact.policy import Policy  # noqa: PLC0415
     from recorder.redact.policy_file import load_policy  # noqa: PLC0415
 
@@ -486,13 +487,21 @@ def _redactor(policy: PolicyLike, secrets: Iterable[str | Secret], *, redact: bo
         policy = Policy()
     elif not isinstance(policy, Policy):
         policy = load_policy(policy)
-    given = Policy(secrets, environment=False, defaults=False)
-    return Redactor(policy.merge(given) if given.secrets else policy, recording=True)
+    return policy.merge(Policy(secrets, environment=False, defaults=False)) if secrets else policy
 
 
-def _start(path: str | os.PathLike[str], mode: Mode, options: Options, redactor: Redactor | None) -> Recording:
+def _redactor(policy: Policy | None) -> Redactor | None:
+    if policy is None:
+        return None
+    from recorder.redact.engine import Redactor  # noqa: PLC0415 -- see _policy
+
+    return Redactor(policy, recording=True)
+
+
+def _start(path: str | os.PathLike[str], mode: Mode, options: Options, policy: Policy | None) -> Recording:
     from recorder.taps import seams  # noqa: PLC0415 -- a program that only imports the recorder loads no tap
 
+    redactor = _redactor(policy)
     target = Path(path).absolute()
     for active in seams.recordings():
         if realpath(active.path) == realpath(target):  # whatever folders and links the two were named by
@@ -519,12 +528,12 @@ def join(path: str | os.PathLike[str], *, run: str, options: Options, redaction:
 
     Raises CassetteNotFoundError, CassetteWriteError, PolicyError.
     """
-    redactor: Redactor | None = None
+    policy: Policy | None = None
     if redaction != "none":
-        from recorder.redact.engine import Redactor  # noqa: PLC0415 -- see _redactor
-        from recorder.redact.handover import take_over  # noqa: PLC0415 -- see _redactor
+        from recorder.redact.handover import take_over  # noqa: PLC0415 -- see _policy
 
-        redactor = Redactor(take_over(redaction), recording=True)
+        policy = take_over(redaction)
+    redactor = _redactor(policy)
     clock = Clock()
     journal = Journal.join(path, run=run, durability=options.durability, clock=clock)
     return _begin(Recording(journal, journal.path, options, clock, redactor=redactor, joined=True), journal)
@@ -562,8 +571,8 @@ class record:  # noqa: N801 -- used as a function: `with record(path):`, `@recor
         redact: bool = True,
         **choices: Unpack[Choices],
     ) -> None:
-        options, known = Options(**choices), tuple(secrets)
-        self._start = lambda: _start(path, mode, options, _redactor(policy, known, redact=redact))
+        wanted = _policy(policy, secrets, redact=redact)
+        self._start: Callable[[], Recording] = functools.partial(_start, path, mode, Options(**choices), wanted)
         self._recording: Recording | None = None
 
     def __enter__(self) -> Recording:

@@ -95,7 +95,8 @@ def unpack(data: bytes) -> Packed | None:
         return None
     plain = b"".join(out)
     context = Context(body=True, binary=not _is_text(plain))
-    return Packed(plain, context, {"gzip": _gzip, "zstd": _zstd, "deflate": zlib.compress}[coding])
+    packers: dict[str, Callable[[bytes], bytes]] = {"gzip": _gzip, "zstd": _zstd, "deflate": _deflate}
+    return Packed(plain, context, packers[coding])
 
 
 def packed_parts(data: bytes, boundary: bytes) -> list[tuple[int, int]]:
@@ -130,7 +131,7 @@ def follow(headers: list[Any], before: tuple[Any, Any], size: int, old: bytes | 
     for pair in headers:
         name = pair[0].lower() if len(pair) == 2 and isinstance(pair[0], str) else ""
         value = pair[1] if name else None
-        if name == "content-length" and value in map(str, before):
+        if name == "content-length" and value in [str(size_before) for size_before in before]:
             value = str(size)
         elif old is not None and new is not None and isinstance(value, str) and name in _DIGESTS:
             for algorithm in ("md5", "sha1", "sha256", "sha512"):
@@ -153,6 +154,10 @@ def _is_text(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return b"\0" not in data
+
+
+def _deflate(plain: bytes) -> bytes:
+    return zlib.compress(plain)
 
 
 def _gzip(plain: bytes) -> bytes:

@@ -17,7 +17,6 @@ import re
 import secrets as entropy
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -28,18 +27,20 @@ import orjson
 from recorder.capture import UNREADABLE, encode_content
 from recorder.redact import content
 from recorder.redact.headers import header_spans, password_of
-from recorder.redact.known import Known, Needle, Span, doubt, reveal
+from recorder.redact.known import SHORTEST_PROVABLE, Known, Needle, Span, doubt, reveal
 from recorder.redact.leaf import Context, Finding, Index, Rules, Scanner, resolve, splice
 from recorder.redact.learning import MOST_LEARNED, Learned, worth_learning
+from recorder.redact.lines import change_texts, replace_texts, splice_values
 from recorder.redact.names import is_token_endpoint, normalize
 from recorder.redact.placeholders import Placeholders
-from recorder.redact.policy import Policy, Secret
 from recorder.redact.stream import BodyStream
 from recorder.redact.verification import holds
 from recorder.system import ForkLock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from recorder.redact.policy import Policy, Secret
 
 
 __all__ = ["MOST_LEARNED", "BodyStream", "Finding", "Hit", "Redactor", "StreamedBody"]
@@ -75,6 +76,8 @@ _MEASURED: Final = frozenset(
     }
 )
 """Keys of lines whose values a recorder writes of itself."""
+_LATE_BODIES: Final = re.compile(rb',[ \t]*"bodies"[ \t]*:[ \t]*(\{)')
+_REDACTION: Final = re.compile(rb'("redaction"[ \t]*:[ \t]*)(?:"[^"\\]*"|\{[^{}]*\})')
 _STRING: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _WORD: Final = re.compile(rb"[^\s&;,<>\"'=?]+")
 _HEADER_CONTEXT: Final = Context(url=True)
@@ -108,7 +111,7 @@ class Redactor:
     also for values in several encodings, one inside another. `environment`: where the policy's `environment` looks;
     default: that of the process.
 
-    Not for use by several threads at once, but for `redact_record` and streams: these only ever replace what others read.
+    Several threads may use one: what is shared is replaced, never changed, but for learning, which takes a lock.
     """
 
     __slots__ = (
@@ -167,7 +170,7 @@ class Redactor:
         return self._rules
 
     def describe(self) -> dict[str, Any]:
-        """Give what the header line says under `redaction`: which policy, and what cannot be promised. Never a value."""
+        """Give what the header line says under `redaction`: which policy, what cannot be promised; never a value."""
         told: dict[str, Any] = {
             "version": 1,
             "policy": self._policy.fingerprint(),
@@ -185,7 +188,8 @@ class Redactor:
     def learn(self, values: Iterable[str]) -> None:
         """Take values that were learned elsewhere."""
         with self._learning:  # not on the way of most requests: only what is new comes here
-            if any([self._learned.add(value) for value in values]):  # all of them, not up to the first
+            new = [self._learned.add(value) for value in values]
+            if any(new):
                 self._learned.settle()
                 self._take_learned()
 
@@ -218,7 +222,9 @@ class Redactor:
             record = record if changed is None else changed
         bodies = record["bodies"]
         head = {key: value for key, value in record.items() if key != "bodies"}
-        return self._interaction(head, bodies, _dump(bodies), _streamed(head, streams) if streams else None)
+        pieces = _streamed(head, streams) if streams else None
+        head, changed, findings = self._interaction(head, bodies, b"{...}" if bodies else b"{}", pieces)
+        return _line(_with_counts(head, findings), _dump(changed)) + b"\n", findings
 
     def redact_line(
         self, line: bytes, *, pieces: Mapping[Part, StreamedBody] | None = None
@@ -226,7 +232,8 @@ class Redactor:
         """Redact any line of a cassette, with or without its line feed. The same bytes where there is nothing to do.
 
         `pieces` says what became of bodies in pieces that were changed. A body line is redacted by itself: of a value
-        across two pieces only `open_stream` knows. Raises ValueError, without recorded bytes, for what is no JSON object.
+        across two pieces only `open_stream` knows. Raises ValueError, without recorded bytes, for what is no JSON
+        object.
         """
         ending = line[len(line.rstrip(b"\r\n")) :]
         bare = line[: len(line) - len(ending)] if ending else line
@@ -242,22 +249,17 @@ class Redactor:
 
     def _interaction_line(self, line: bytes, pieces: Mapping[Part, StreamedBody]) -> tuple[bytes, list[Finding]]:
         at = line.find(_BODIES)
-        head = _object(line[:at] + b"}") if at >= 0 else None
-        tail = line[at + len(_BODIES) : -1] if at >= 0 and line.endswith(b"}") else b""
-        if head is None or (tail and not tail.startswith(b"{")):
-            head = _object(line)
-            if head is None:
-                raise ValueError("no JSON object")
-            tail = _dump(head.pop("bodies", {}))
-        elif self._callbacks:
-            head["bodies"] = _object(tail) or {}
+        raw, tail = line[:at] + b"}", line[at + len(_BODIES) : -1]
+        head = _object(raw) if at >= 0 and line.endswith(b"}") and tail.startswith(b"{") else None
+        if head is None:  # written by others: white space, another order of keys
+            head, raw, tail = _taken_apart(line)
         if self._callbacks:
-            return self._by_callbacks(line, head, pieces)
-        new, findings = self._interaction(head, None, tail, pieces)
-        new = new[:-1]
-        if findings or pieces:
-            return new, findings
-        return line, []
+            return self._by_callbacks(line, {**head, "bodies": _object(tail) or {}}, pieces)
+        new, bodies, findings = self._interaction(head, None, tail, pieces)
+        if not findings and not pieces:
+            return line, []
+        old_bodies = None if bodies is None else _object(tail)
+        return _put_together(line, (raw, head, new), (tail, old_bodies, bodies), findings), findings
 
     def _by_callbacks(
         self, line: bytes, record: dict[str, Any], pieces: Mapping[Part, StreamedBody]
@@ -267,10 +269,12 @@ class Redactor:
             changed = callback(deepcopy(record))
             record = record if changed is None else changed
         bodies = record.pop("bodies", {})
-        new, findings = self._interaction(record, bodies, _dump(bodies), pieces)
+        head, changed_bodies, findings = self._interaction(record, bodies, _dump(bodies), pieces)
         if before != {**record, "bodies": bodies}:
             findings = [*findings, Finding("policy:callback", "interaction", "text", "")]
-        return (new[:-1], findings) if findings or pieces else (line, [])
+        if not findings and not pieces:
+            return line, []
+        return _line(_with_counts(head, findings), _dump(changed_bodies)), findings
 
     def _interaction(
         self,
@@ -278,8 +282,11 @@ class Redactor:
         bodies: dict[str, Any] | None,
         tail: bytes,
         pieces: Mapping[Part, StreamedBody] | None = None,
-    ) -> tuple[bytes, list[Finding]]:
-        """Redact an interaction given as its head, and its bodies as an object or as JSON."""
+    ) -> tuple[dict[str, Any], dict[str, Any] | None, list[Finding]]:
+        """Redact an interaction given as its head, and its bodies as an object or as JSON.
+
+        Gives the new head, the new bodies (None where there are none) and what was redacted.
+        """
         findings: list[Finding] = []
         for part, streamed in (pieces or {}).items():
             message = dict(head[part]) if isinstance(head.get(part), dict) else None
@@ -297,15 +304,10 @@ class Redactor:
                     bodies = _object(tail)
                     if bodies is None:
                         raise ValueError("its bodies are no JSON object")
-                count = len(findings)
                 head, bodies = self._bodies(head, bodies, findings)
-                if len(findings) > count:
-                    tail = _dump(bodies)
             if self._scanner is scanner:
                 break  # nothing was learned on the way that could stand elsewhere in it
-        if findings:
-            head = _with_counts(head, findings)
-        return _dump(head)[:-1] + _BODIES + tail + b"}\n", findings
+        return head, bodies, findings
 
     def _header_line(self, line: bytes) -> tuple[bytes, list[Finding]]:
         head = _object(line)
@@ -314,8 +316,10 @@ class Redactor:
         told = self.describe()
         if head.get("redaction") == told:
             return line, []
-        head["redaction"] = told
-        return _dump(head), []
+        if _dump(head) == line:
+            return _dump({**head, "redaction": told}), []
+        new = _REDACTION.sub(lambda match: match[1] + _dump(told), line, count=1)
+        return (new if new != line else line.rstrip()[:-1] + b',"redaction":' + _dump(told) + b"}"), []
 
     def _other_line(self, line: bytes) -> tuple[bytes, list[Finding]]:
         record = _object(line)
@@ -323,17 +327,27 @@ class Redactor:
             raise ValueError("no JSON object")
         findings: list[Finding] = []
         if line.startswith(_BODY):
-            place = f"{record.get('part')}.body"
             data = _bytes_of(record)
-            new, found = self._body(data, Context(body=True, binary="base64" in record), place)
-            if found:
-                record.pop("text", None)
-                record.pop("base64", None)
-                record.update(encode_content(new if new is not None else self.mark(data)))
-                findings.extend(found)
-        else:
-            record = self._walk(record, str(record.get("type", "line")), findings)
-        return (_dump(record), findings) if findings else (line, [])
+            context = Context(body=True, binary="base64" in record)
+            new, findings = self._body(data, context, f"{record.get('part')}.body")
+            held = encode_content(self.mark(data) if new is None else new)
+            changed = {
+                key: value
+                for name, item in record.items()
+                for key, value in (held.items() if name in ("text", "base64") else [(name, item)])
+            }
+            return (_spliced(line, record, changed) if findings else line), findings
+        key = ""
+
+        def change(text: str, is_key: bool) -> str:
+            nonlocal key
+            if is_key:
+                key = text
+            if not is_key and key in _MEASURED:
+                return text
+            return self._text(text, _TEXT_CONTEXT, str(record.get("type", "line")), findings)
+
+        return replace_texts(line, change) or line, findings
 
     def _is_known_in(self, head: dict[str, Any]) -> bool:
         """Tell whether a known value may be left in a head: the verification of what comes from memory."""
@@ -397,9 +411,7 @@ class Redactor:
             data, found = self._body(_from_base64(error["received"]), Context(body=True), "error.received")
             if found:
                 findings.extend(found)
-                new["received"] = (
-                    encode_content(b"\xff" + (data or b""))["base64"] if data is None else _to_base64(data)
-                )
+                new["received"] = _to_base64(b"" if data is None else data)
         return new
 
     def _headers(self, pairs: Any, place: str, findings: list[Finding]) -> Any:  # noqa: ANN401 -- whatever a line holds
@@ -518,7 +530,7 @@ class Redactor:
         return new_head, new_bodies
 
     def _body(self, data: bytes, context: Context, place: str) -> tuple[bytes | None, list[Finding]]:
-        """Redact a body whose transfer and content codings are off. None in place of the bytes: it must go as a whole."""
+        """Redact a body whose transfer and content codings are off. None in place of the bytes: all of it must go."""
         if context.boundary and context.binary and (parts := content.packed_parts(data, context.boundary)):
             data, inside = self._packed_parts(data, parts, place)
             new, found = self._leaf(data, context, place, purge=True)
@@ -605,7 +617,7 @@ class Redactor:
         if not self._deep:
             return False
         values = [known.raw for known in self._known] + [value.encode() for value in self._learned.values()]
-        return holds(data, [value for value in values if len(value) >= 6]) is not None  # noqa: PLR2004 -- provable
+        return holds(data, [value for value in values if len(value) >= SHORTEST_PROVABLE]) is not None
 
     def mark(self, data: bytes) -> bytes:
         """Give a placeholder for a whole leaf."""
@@ -679,11 +691,11 @@ def _is_token_request(part: str, url: object) -> bool:
 
 
 def _describe_anew(
-    message: Any,
+    message: dict[str, Any] | None,
     size: int,
     digest: str,
     old: bytes | None,
-    new: bytes | None,  # noqa: ANN401 -- of a line
+    new: bytes | None,
 ) -> None:
     """Write size, digest and the headers that depend on them into a message that is ours to change."""
     if not isinstance(message, dict) or not isinstance(message.get("body"), dict):
@@ -694,6 +706,56 @@ def _describe_anew(
         message["headers"] = content.follow(
             message["headers"], (body.get("size"), body.get("wire_size")), size, old, new
         )
+
+
+def _taken_apart(line: bytes) -> tuple[dict[str, Any], bytes, bytes]:
+    """Give head, its JSON, and that of the bodies, of a line that is not as a recorder writes it. Raises ValueError."""
+    found = _LATE_BODIES.search(line)
+    if found is not None:
+        raw, tail = line[: found.start()] + b"}", line[found.start(1) : line.rstrip().rindex(b"}")]
+        head = _object(raw)
+        if head is not None and _object(tail) is not None:
+            return head, raw, tail
+    head = _object(line)
+    if head is None:
+        raise ValueError("no JSON object")
+    bodies = head.pop("bodies", {})
+    return head, b"", _dump(bodies)
+
+
+_Change = tuple[bytes, dict[str, Any] | None, dict[str, Any] | None]
+"""JSON as it is, what it says, and what it is to say."""
+
+
+def _put_together(line: bytes, head: _Change, bodies: _Change, findings: list[Finding]) -> bytes:
+    """Give the line anew, with not one byte changed beside what had to be."""
+    raw, old, new = head
+    assert new is not None  # noqa: S101 -- for the type checker: a head is never None
+    counted = _with_counts(new, findings)
+    tail = _spliced(*bodies)
+    if not raw or (old is not None and _dump(old) == raw):
+        return _line(counted, tail)
+    redacted = counted.pop("redacted", None)
+    old_counts = None if old is None else old.get("redacted")
+    if old_counts is not None:
+        counted["redacted"] = old_counts
+    text = _spliced(raw, old, {key: counted[key] for key in new})
+    if redacted is not None and old_counts is None:
+        text = text.rstrip()[:-1] + b',"redacted":' + _dump(redacted) + b"}"
+    elif redacted != old_counts:
+        text = _spliced(text, _object(text), {**(_object(text) or {}), "redacted": redacted})
+    between = line[len(raw) - 1 : line.rindex(bodies[0])] if bodies[0] in line else _BODIES
+    return text.rstrip()[:-1] + between + tail + line[line.rindex(bodies[0]) + len(bodies[0]) :]
+
+
+def _spliced(raw: bytes, old: dict[str, Any] | None, new: dict[str, Any] | None) -> bytes:
+    if new is None or new == old:
+        return raw
+    return splice_values(raw, old, new) or change_texts(raw, old, new) or _dump(new)
+
+
+def _line(head: dict[str, Any], tail: bytes) -> bytes:
+    return _dump(head)[:-1] + _BODIES + tail + b"}"
 
 
 def _went_whole(findings: list[Finding]) -> bool:
@@ -707,6 +769,8 @@ def _is_coded(message: dict[str, Any]) -> bool:
 
 
 def _with_counts(head: dict[str, Any], findings: list[Finding]) -> dict[str, Any]:
+    if not findings:
+        return head
     counts: dict[str, int] = dict(head.get("redacted") or {})
     for finding in findings:
         counts[finding.rule] = counts.get(finding.rule, 0) + finding.count

@@ -36,17 +36,22 @@ _DIGITS_ALONE: Final = 16
 _LONGEST_ESCAPE: Final = 48
 """Bytes that one character of a value may take, in whatever escapes."""
 
-_COMMON: Final = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_COMMON: Final = _words(
     """
     true false null none nil undefined nan yes no on off unknown default example test tests testing user users username
     admin root guest public private name value values data text html json xml utf-8 utf8 gzip deflate identity chunked
     close keep-alive bearer basic digest token tokens secret secrets password passwords authorization cookie cookies
-    host localhost 127.0.0.1 0.0.0.0 get post put patch delete head options http https http/1.1 request requests
+    host localhost 127.0.0.1 get post put patch delete head options http https http/1.1 request requests
     response responses header headers body bodies interaction process diagnosis size wire_size sha256 complete status
     reason method url target error message type client connection thread reused peer proxy started_at timings_ms
     first_byte total base64 redacted application charset content length encoding accept agent python production
     development staging local
-    """.split()
+    """
 )
 _RUN: Final = re.compile(rb"[A-Za-z0-9]+")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]*")

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -47,6 +46,8 @@ from recorder.redact.names import (
 from recorder.redact.places import WORD_BYTES, Look, Names, find_hidden_names, find_value, look_at, may_be_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from recorder.redact.json_paths import JsonPaths
     from recorder.redact.placeholders import Placeholders
     from recorder.redact.policy import Dynamic, Policy
@@ -130,7 +131,7 @@ class Index:
     def touches(self, low: bytes) -> bool:
         """Tell quickly whether there is anything to look at."""
         if self._groups:
-            return any([True for group in self._groups if group.find_matches_as_indexes(low)])
+            return any(group.find_matches_as_indexes(low) for group in self._groups)
         return bool(self._needles) and bool(self._all().find_matches_as_indexes(low))
 
     def find(self, low: bytes) -> Iterable[tuple[Needle | Format, int, int]]:
@@ -171,7 +172,7 @@ class Stems:
                 yield start, end
 
     def pass_over(self, low: bytes, start: int, end: int) -> None:
-        """Remember that the word at [start, end) is no name of a secret, if its neighbours are enough to know it again."""
+        """Remember that the word at [start, end) is no name of a secret, if its neighbours tell it from others."""
         begin = start - _BEFORE if start > _BEFORE else 0
         if low[begin:start].rstrip(WORD_BYTES) == b"" and begin:
             return  # the word begins further left
@@ -326,23 +327,19 @@ class Scanner:
             yield plain.lower(), plain
 
     def _rare(self, data: bytes, context: Context, names: Names) -> Iterator[Span]:
-        rules = self.rules
-        plain = reveal(data)
-        if plain is not None:
-            low = plain.lower()
-            met = {
-                id(entry.known): entry.known
-                for index in self.indexes
-                for entry, _, _ in index.find(low)
-                if isinstance(entry, Needle)
-            }
-            for known in met.values():
-                yield from known.find_escaped(data)
-        if not context.binary and (b"\\u00" in data or b"%" in data):
-            yield from find_hidden_names(data, names, form=context.form, url=context.url)
+        """Find what few leaves have."""
+        yield from self._written_with_escapes(data)
         yield from self._wrapped(data)
-        if (b"@" in data or b"%40" in data) and not context.binary:
-            yield from _userinfo(data)
+        if not context.binary:
+            if b"%" in data or (b"\\" in data and b"\\u00" in data):
+                yield from find_hidden_names(data, names, form=context.form, url=context.url)
+            if b"@" in data or (b"%" in data and b"%40" in data):
+                yield from _userinfo(data)
+        yield from self._by_policy(data, context)
+
+    def _by_policy(self, data: bytes, context: Context) -> Iterator[Span]:
+        """Find what only a policy names."""
+        rules = self.rules
         if context.url:
             for pattern, replacement in rules.urls:
                 for match in pattern.finditer(data):
@@ -358,6 +355,20 @@ class Scanner:
             for kind in rules.personal:
                 for start, end in personal.find(kind, data):
                     yield from _personal_span(data, start, end, kind)
+
+    def _written_with_escapes(self, data: bytes) -> Iterator[Span]:
+        plain = reveal(data)
+        if plain is None:
+            return
+        low = plain.lower()
+        met = {
+            id(entry.known): entry.known
+            for index in self.indexes
+            for entry, _, _ in index.find(low)
+            if isinstance(entry, Needle)
+        }
+        for known in met.values():
+            yield from known.find_escaped(data)
 
     def _wrapped(self, data: bytes) -> Iterator[Span]:
         """Find known values in base64 that is broken into lines (RFC 2045 section 6.8), also with escaped line ends."""

@@ -23,7 +23,10 @@ MOST_LEARNED_RECORDING: Final = 256
 LONGEST: Final = 4096
 """Bytes of a value that is learned."""
 _LEVELS: Final = (8, 64, MOST_LEARNED_RECORDING)
-"""Values in the indexes of a recording. The first is built anew with each value, the next when the one before is full."""
+"""Values in the indexes of a recording: the first is built anew with each value.
+
+Each other one is when the one before is full.
+"""
 
 _SHORTEST: Final = 8
 _SHORTEST_NUMBER: Final = 10
@@ -36,8 +39,8 @@ _STRUCTURED: Final = re.compile(rb"https?://|[{\[<]|.*\s.*\s", re.DOTALL)
 class Learned:
     """The learned values, and the indexes that find them.
 
-    While recording, each new value is found at once; there are at most `MOST_LEARNED_RECORDING`, the newest. Else values
-    are gathered, at most `MOST_LEARNED`, and found from the next `settle` on.
+    While recording, each new value is found at once; there are at most `MOST_LEARNED_RECORDING`, the newest. Else
+    values are gathered, at most `MOST_LEARNED`, and found from the next `settle` on.
     """
 
     __slots__ = ("_levels", "_most", "_others", "_raw", "_recording", "_values", "forgotten", "longest")

@@ -1,7 +1,7 @@
 """Which names say that their value is a secret.
 
-Law: a name is normalized (letter case, `-`, `_`, blanks) and compared whole: `zipcode` is not `code`, `max_tokens` is not
-`token`. The built-in lists are data, each name once. To find names quickly, each has a stem: letters that stand in
+Law: a name is normalized (letter case, `-`, `_`, blanks) and compared whole: `zipcode` is not `code`, `max_tokens` is
+not `token`. The built-in lists are data, each name once. To find names quickly, each has a stem: letters that stand in
 every spelling of it.
 """
 
@@ -25,54 +25,60 @@ __all__ = [
     "stems_of",
 ]
 
-NAMES: Final = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+NAMES: Final = _words(
     """
-    password passwd pwd passphrase passcode userpassword newpassword oldpassword currentpassword passwordconfirmation
-    confirmpassword loginpassword dbpassword databasepassword adminpassword rootpassword proxypassword smtppassword
-    hashpassword privatekeypassword privatekeypassphrase keypassphrase keypassword
-    secret secrets clientsecret appsecret apisecret consumersecret sharedsecret secretkey secrettoken webhooksecret
-    signingsecret mastersecret sessionsecret jwtsecret totpsecret oauthclientsecret appsecretproof secretaccesskey
-    awssecretaccesskey awssecretkey secretstring
-    token accesstoken refreshtoken idtoken authtoken authenticationtoken authorizationtoken apitoken sessiontoken
-    securitytoken bearertoken usertoken useraccesstoken pageaccesstoken personalaccesstoken privatetoken csrftoken xsrftoken
-    csrfmiddlewaretoken authenticitytoken requestverificationtoken oauthtoken oauthtokensecret oauthaccesstoken
-    fbexchangetoken inputtoken logintoken resettoken passwordresettoken invitetoken devicetoken identitytoken jobtoken
+    password passwd pwd passphrase passcode userpassword newpassword oldpassword currentpassword
+    passwordconfirmation confirmpassword loginpassword dbpassword databasepassword adminpassword rootpassword
+    proxypassword smtppassword hashpassword privatekeypassword privatekeypassphrase keypassphrase keypassword
+    secret secrets clientsecret appsecret apisecret consumersecret sharedsecret secretkey secrettoken
+    webhooksecret signingsecret mastersecret sessionsecret jwtsecret totpsecret oauthclientsecret appsecretproof
+    secretaccesskey awssecretaccesskey awssecretkey secretstring token accesstoken refreshtoken idtoken
+    authtoken authenticationtoken authorizationtoken apitoken sessiontoken securitytoken bearertoken usertoken
+    useraccesstoken pageaccesstoken personalaccesstoken privatetoken csrftoken xsrftoken csrfmiddlewaretoken
+    authenticitytoken requestverificationtoken oauthtoken oauthtokensecret oauthaccesstoken fbexchangetoken
+    inputtoken logintoken resettoken passwordresettoken invitetoken devicetoken identitytoken jobtoken
     deploytoken bottoken servicetoken storagetoken storageapitoken subjecttoken actortoken verificationtoken
-    awssessiontoken xamzsecuritytoken jwt jwttoken accessjwt refreshjwt bearer
-    apikey apikeys appkey applicationkey accesskey accesskeyid awsaccesskeyid authkey authorizationkey subscriptionkey
-    ocpapimsubscriptionkey developerkey licensekey privatekey privkey sshprivatekey signingkey encryptionkey masterkey
-    servicekey accountkey sharedkey sharedaccesskey sharedaccesssignature storagekey apiprivatekey xapikey hmackey
-    authorization proxyauthorization credentials credential authcredentials connectionstring sessionid sessionkey
-    sessioncookie phpsessid jsessionid aspsessionid sessid cookie cookies setcookie
-    clientassertion assertion samlresponse samlassertion codeverifier devicecode otp otpcode totp totpcode mfacode
-    onetimepassword twofactorcode recoverycode backupcode cvv cvc cvv2 cardcvc cardnumber securitycode
+    awssessiontoken xamzsecuritytoken jwt jwttoken accessjwt refreshjwt bearer apikey apikeys appkey
+    applicationkey accesskey accesskeyid awsaccesskeyid authkey authorizationkey subscriptionkey
+    ocpapimsubscriptionkey developerkey licensekey privatekey privkey sshprivatekey signingkey encryptionkey
+    masterkey servicekey accountkey sharedkey sharedaccesskey sharedaccesssignature storagekey apiprivatekey
+    xapikey hmackey authorization proxyauthorization credentials credential authcredentials connectionstring
+    sessionid sessionkey sessioncookie phpsessid jsessionid aspsessionid sessid cookie cookies setcookie
+    clientassertion assertion samlresponse samlassertion codeverifier devicecode otp otpcode totp totpcode
+    mfacode onetimepassword twofactorcode recoverycode backupcode cvv cvc cvv2 cardcvc cardnumber securitycode
     socialsecuritynumber ssn
-    """.split()
+    """
 )
 """Sensitive in queries, forms, JSON, XML and multipart, and as a header (with or without `X-`)."""
 
-QUERY_NAMES: Final = frozenset(
+QUERY_NAMES: Final = _words(
     """
     sig signature hmac xamzsignature xamzcredential xgoogsignature xgoogcredential googleaccessid oauthsignature
     oauthverifier ticket keypairid sign
-    """.split()
+    """
 )
 """Sensitive in queries only: elsewhere these are ordinary words."""
 
 TOKEN_ENDPOINT_NAMES: Final = frozenset({"code"})
 """Sensitive in requests to token endpoints only (RFC 6749 section 4.1.3)."""
 
-HEADERS: Final = frozenset(
+HEADERS: Final = _words(
     """
-    xapikey apikey xauthtoken xaccesstoken xauthkey xauthemail xcsrftoken xxsrftoken xamzsecuritytoken xgoogapikey
-    xvaulttoken privatetoken jobtoken deploytoken xgitlabtoken xshopifyaccesstoken xstorageapitoken xkbcmanageapitoken
-    xfunctionskey ocpapimsubscriptionkey xhubsignature xhubsignature256 xslacksignature xtwiliosignature stripesignature
-    xsessionid xsessiontoken xrequestverificationtoken xopenaiapikey xanthropicapikey xrapidapikey xalgoliaapikey
-    xalgoliaapplicationkey ddapikey ddapplicationkey xmbxapikey xoktasessiontoken xfigmatoken xairtablekey
-    xnotionsecret xsentryauth xservicetoken xaccesskey xappkey xsecretkey xjwt xjwtassertion xamznoidcdata
-    xamznoidcaccesstoken xmsclientprincipal xforwardedaccesstoken xplextoken xredmineapikey
-    xwsse authenticationinfo proxyauthenticationinfo sectokenbinding xsignature signature
-    """.split()
+    xapikey apikey xauthtoken xaccesstoken xauthkey xauthemail xcsrftoken xxsrftoken xamzsecuritytoken
+    xgoogapikey xvaulttoken privatetoken jobtoken deploytoken xgitlabtoken xshopifyaccesstoken xstorageapitoken
+    xkbcmanageapitoken xfunctionskey ocpapimsubscriptionkey xhubsignature xhubsignature256 xslacksignature
+    xtwiliosignature stripesignature xsessionid xsessiontoken xrequestverificationtoken xopenaiapikey
+    xanthropicapikey xrapidapikey xalgoliaapikey xalgoliaapplicationkey ddapikey ddapplicationkey xmbxapikey
+    xoktasessiontoken xfigmatoken xairtablekey xnotionsecret xsentryauth xservicetoken xaccesskey xappkey
+    xsecretkey xjwt xjwtassertion xamznoidcdata xamznoidcaccesstoken xmsclientprincipal xforwardedaccesstoken
+    xplextoken xredmineapikey xwsse authenticationinfo proxyauthenticationinfo sectokenbinding xsignature
+    signature
+    """
 )
 """Sensitive headers beyond `NAMES`: the whole value goes."""
 
@@ -84,9 +90,16 @@ CREDENTIAL_HEADERS: Final = frozenset(
 COOKIE_HEADERS: Final = frozenset({"cookie", "setcookie", "setcookie2"})
 """Names and attributes stay, the values go, crumb by crumb."""
 
-_STEMS: Final = (
-    "token secret passw pwd passphrase passcode key jwt bearer authoriz credential connection session sess cookie assertion "
-    "saml verifier otp mfa factor recovery backup cvv cvc card security ssn sig hmac ticket device google".split()
+_STEMS: Final = tuple(
+    sorted(
+        _words(
+            """
+            token secret passw pwd passphrase passcode key jwt bearer authoriz credential connection sess cookie
+            assertion saml verifier otp mfa factor recovery backup cvv cvc card security ssn sig hmac ticket device
+            google
+            """
+        )
+    )
 )
 
 _DROPPED: Final = {ord("-"): None, ord("_"): None, ord(" "): None}

@@ -537,7 +537,8 @@ def _unescape(content: bytes, level: int) -> bytes:
     plain = content
     while True:
         try:
-            plain = orjson.loads(b'"' + plain + b'"').encode("utf-8")
+            text: str = orjson.loads(b'"' + plain + b'"')
+            plain = text.encode("utf-8")
         except (orjson.JSONDecodeError, UnicodeEncodeError):
             return plain
         if not level:

@@ -34,7 +34,7 @@ _STRING: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 
 
 def holds(data: bytes, values: Iterable[bytes], depth: int = DEPTH) -> bytes | None:
-    """Give one of `values` that stands in `data`, in up to `depth` encodings one inside another; None where none does."""
+    """Give one of `values` that stands in `data`, in up to `depth` encodings one inside another, or None."""
     wanted = list(values)
     views = [data]
     for level in range(depth + 1):

@@ -12,7 +12,9 @@ from recorder.options import Options
 
 
 def environment(before: dict[str, str]) -> dict[str, str]:
-    return child_environment(before, cassette="/c.jsonl", run="1f", options=Options(body_limit=4096), notes="/notes")
+    return child_environment(
+        before, cassette="/c.jsonl", run="1f", options=Options(body_limit=4096), redaction="none", notes="/notes"
+    )
 
 
 def test_the_variables_carry_the_run() -> None:

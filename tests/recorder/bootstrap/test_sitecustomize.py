@@ -44,6 +44,7 @@ class Run:
             cassette=str(self.cassette),
             run=self.journal.run,
             options=Options(durability="none"),
+            redaction="none",
             notes=str(self.notes),
         )
 
