@@ -12,6 +12,7 @@ a country's usual notation mark them as such.
 from __future__ import annotations
 
 import functools
+import heapq
 import ipaddress
 import re
 from typing import TYPE_CHECKING, Final
@@ -33,6 +34,16 @@ def find(kind: str, data: bytes) -> Iterator[tuple[int, int]]:
     return finder(data)
 
 
+def _matches(hint: re.Pattern[bytes], pattern: re.Pattern[bytes], data: bytes) -> Iterator[re.Match[bytes]]:
+    """Match a pattern where a hint stands. A hint begins with a set of bytes, which `re` runs through quickly."""
+    done = 0
+    for place in hint.finditer(data):
+        found = pattern.match(data, place.start()) if place.start() >= done else None
+        if found is not None:
+            done = found.end()
+            yield found
+
+
 _GAP = rb"(?: |-|\+|%20)"
 _LEFT = rb"(?:(?<![\w.+-])|" + AFTER_ESCAPE + rb")"
 
@@ -42,7 +53,7 @@ _LEFT = rb"(?:(?<![\w.+-])|" + AFTER_ESCAPE + rb")"
 
 _LOCAL_MOST = 64
 _URL_MOST = 256
-_AT: Final = re.compile(rb"@|%(?:25)?40|\\{1,8}u0040|&#64;")
+_AT: Final = re.compile(rb"[@%\\&](?:(?<=@)|(?<=%)(?:25)?40|(?<=\\)\\{0,7}u0040|(?<=&)#64;)")
 _LOCAL_REVERSED: Final = re.compile(rb"[A-Za-z0-9._+~'\x80-\xdf-]+")
 _DOMAIN: Final = re.compile(
     rb"(?:[A-Za-z0-9\x80-\xff](?:[A-Za-z0-9\x80-\xff-]{0,62})\.){1,8}(?:xn--[A-Za-z0-9-]{2,59}|[A-Za-z]{2,24})"
@@ -52,7 +63,10 @@ _ENDING_OF_ESCAPE: Final = re.compile(
     rb"(?<=%)[0-9A-Fa-f]{2}|(?<=%25)[0-9A-Fa-f]{2}|(?<=\\)(?:u[0-9A-Fa-f]{4}|[abfnrtv0])"
 )
 _LOCAL_EDGE = b"._+~'-"
-_USERINFO: Final = re.compile(rb"(?::|%3[Aa])(?:\\{0,8}/|%2[Ff]){2}[^/\s\"'<>\\?#]*\Z")
+# "://", however escaped, and no "/", "?" or blank up to the "@"; backwards, so that it is looked for but once.
+_USERINFO_REVERSED: Final = re.compile(
+    rb"[^/\s\"'<>\\?#]*?(?:/\\{0,8}/\\{0,8}(?::|[Aa]3%)|[Ff]2(?:52)?%[Ff]2(?:52)?%[Aa]3(?:52)?%)"
+)
 _VERSION: Final = re.compile(rb"\d+\.\d+\.\d")
 _FILES: Final = frozenset(
     b"png jpg jpeg gif webp avif svg ico css scss js mjs cjs jsx ts tsx map json html htm xml txt pdf woff ttf eot mp4"
@@ -93,12 +107,13 @@ def _is_no_email(data: bytes, start: int, at: re.Match[bytes], domain: bytes) ->
         or ending in _FILES
         or _VERSION.match(domain) is not None
         or (data[start : at.start()] == b"git" and data[at.end() + len(domain) :][:1] == b":")
-        or _USERINFO.search(data, max(0, at.start() - _URL_MOST), at.start()) is not None
+        or _USERINFO_REVERSED.match(data[max(0, at.start() - _URL_MOST) : at.start()][::-1]) is not None
     )
 
 
 # Cards (ISO/IEC 7812): a known issuer with a length that it uses, grouped as it groups, Luhn.
 
+_CARD_HINT: Final = re.compile(rb"\d(?<!\d\d)(?=[\d +%-]{12})")
 _CARD: Final = re.compile(
     _LEFT + rb"(?:\d{13,19}(?!-\d)"
     rb"|(?:\d{4}(?P<four>" + _GAP + rb")\d{4}(?P=four)\d{4}(?P=four)\d{4}(?:(?P=four)\d{3})?"
@@ -119,7 +134,7 @@ _DOUBLE: Final = bytes.maketrans(b"0123456789", _DOUBLED)
 
 
 def _cards(data: bytes) -> Iterator[tuple[int, int]]:
-    for found in _CARD.finditer(data):
+    for found in _matches(_CARD_HINT, _CARD, data):
         digits = _NOT_DIGITS.sub(b"", found[0])
         if _ISSUERS.fullmatch(digits) and _passes_luhn(digits):
             yield found.span()
@@ -142,16 +157,14 @@ PL28 PS29 PT25 QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25
 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30
 """
 _LENGTHS: Final = {entry[:2]: int(entry[2:]) for entry in _COUNTRIES.split()}
-_IBAN_HEAD: Final = re.compile(rb"(?:(?<![A-Za-z0-9])|" + AFTER_ESCAPE + rb")[A-Z]{2}\d{2}(?=[A-Z0-9 +%-])")
+_IBAN_HEAD: Final = re.compile(rb"[A-Z]{2}\d{2}(?=[A-Z0-9 +%-])")
 
 
 def _ibans(data: bytes) -> Iterator[tuple[int, int]]:
-    done = 0
     for head in _IBAN_HEAD.finditer(data):
         length = _LENGTHS.get(head[0][:2])
-        found = None if length is None or head.start() < done else _iban_of(length).match(data, head.start())
+        found = None if length is None else _iban_of(length).match(data, head.start())
         if found is not None and _passes_mod_97(re.sub(rb"%20|[^A-Z0-9]", b"", found[0])):
-            done = found.end()
             yield found.span()
 
 
@@ -160,8 +173,9 @@ def _iban_of(length: int) -> re.Pattern[bytes]:
     groups, rest = divmod(length - 4, 4)
     last = rb"(?P=gap)[A-Z0-9]{%d}" % rest if rest else b""
     return re.compile(
-        rb"[A-Z]{2}\d{2}(?:[A-Z0-9]{%d}|(?P<gap>%b)[A-Z0-9]{4}(?:(?P=gap)[A-Z0-9]{4}){%d}%b)(?![A-Za-z0-9])"
-        % (length - 4, _GAP, groups - 1, last)
+        rb"(?:(?<![A-Za-z0-9])|%b)[A-Z]{2}\d{2}"
+        rb"(?:[A-Z0-9]{%d}|(?P<gap>%b)[A-Z0-9]{4}(?:(?P=gap)[A-Z0-9]{4}){%d}%b)(?![A-Za-z0-9])"
+        % (AFTER_ESCAPE, length - 4, _GAP, groups - 1, last)
     )
 
 
@@ -173,6 +187,7 @@ def _passes_mod_97(iban: bytes) -> bool:
 # Phone numbers: E.164 and its spaced notations (E.123), and national notations that cannot be much else.
 
 _BETWEEN = rb"(?:[ -]|%20)"
+_PHONE_HINT: Final = re.compile(rb"[+%(\d](?<!\d\d)(?=[\d(2][\dBb (.%-][\d (.)%-]{4})")
 _PHONE: Final = re.compile(
     _LEFT + rb"(?:"
     rb"(?:\+|%2[Bb])[1-9](?:\d{7,14}(?!\d)"
@@ -189,7 +204,7 @@ _PHONE: Final = re.compile(
 
 
 def _phones(data: bytes) -> Iterator[tuple[int, int]]:
-    for found in _PHONE.finditer(data):
+    for found in _matches(_PHONE_HINT, _PHONE, data):
         if 7 <= len(_NOT_DIGITS.sub(b"", found[0].removeprefix(b"%2B").removeprefix(b"%2b"))) <= 15:
             yield found.span()
 
@@ -199,19 +214,46 @@ def _phones(data: bytes) -> Iterator[tuple[int, int]]:
 _OCTET = rb"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _IPV4 = rb"(?:" + _OCTET + rb"\.){3}" + _OCTET
 _COLON = rb"(?::|%3[Aa])"
-_IP: Final = re.compile(
-    rb"(?:(?<![\w.:-])|(?<=[^\w:]:)|(?<=\w:)(?=\d{1,3}\.)|" + AFTER_ESCAPE + rb")"
-    rb"(?:(?P<four>" + _IPV4 + rb")(?!\w|\.\d|-[A-Za-z])"
-    rb"|(?P<six>(?:[0-9A-Fa-f]{0,4}" + _COLON + rb"){2,8}(?:" + _IPV4 + rb"|[0-9A-Fa-f]{0,4}))(?![\w:]|\.\d))"
+_IPV4_HINT: Final = re.compile(rb"\d(?<!\d\d)(?=\d{0,2}\.\d{1,3}\.\d)")
+_IPV4_ALONE: Final = re.compile(
+    rb"(?:(?<![\w.:-])|(?<=[^\w:]:)|(?<=\w:)|" + AFTER_ESCAPE + rb")" + _IPV4 + rb"(?!\w|\.\d|-[A-Za-z])"
+)
+# Found from the first of two colons that are near each other.
+_IPV6_HINT: Final = re.compile(_COLON + rb"(?=[0-9A-Fa-f]{0,4}" + _COLON + rb")")
+_IPV6_HEAD: Final = re.compile(rb"[0-9A-Fa-f]{0,4}\Z")
+_IPV6: Final = re.compile(
+    rb"(?:(?<![\w.:-])|(?<=[^\w:]:)|" + AFTER_ESCAPE + rb")"
+    rb"(?:[0-9A-Fa-f]{0,4}" + _COLON + rb"){2,8}(?:" + _IPV4 + rb"|[0-9A-Fa-f]{0,4})(?![\w:]|\.\d)"
 )
 _PRODUCT: Final = re.compile(rb"(?:\A|[^\w.+/%-])[A-Za-z][\w+-]*(?:/|%2[Ff])\Z")
 _SAYS_VERSION: Final = re.compile(rb"(?i)(?:ver|version|release|build|revision|rev|firmware)[\"'\\\s:=v>_-]{0,8}\Z")
 
 
 def _ips(data: bytes) -> Iterator[tuple[int, int]]:
-    for found in _IP.finditer(data):
-        if _is_ipv4(data, found) if found["four"] else _is_ipv6(found["six"]):
+    done = 0
+    for start, end in heapq.merge(_ipv6(data), _ipv4(data)):
+        if start >= done:
+            done = end
+            yield start, end
+
+
+def _ipv4(data: bytes) -> Iterator[tuple[int, int]]:
+    for found in _matches(_IPV4_HINT, _IPV4_ALONE, data):
+        if _is_ipv4(data, found):
             yield found.span()
+
+
+def _ipv6(data: bytes) -> Iterator[tuple[int, int]]:
+    done = 0
+    for colon in _IPV6_HINT.finditer(data):
+        if colon.start() < done:
+            continue
+        head = _IPV6_HEAD.search(data, max(done, colon.start() - 4), colon.start())
+        found = _IPV6.match(data, colon.start() if head is None else head.start())
+        if found is not None:
+            done = found.end()
+            if _is_ipv6(found[0]):
+                yield found.span()
 
 
 def _is_ipv4(data: bytes, found: re.Match[bytes]) -> bool:
