@@ -222,7 +222,7 @@ def test_the_environment_differs_by_the_variables_that_are_documented(folder: Pa
     program = "import json, os; print(json.dumps(dict(os.environ)))"
     bare = subprocess.run([PYTHON, "-c", program], capture_output=True, env=environment(), check=True, timeout=60)
     before, seen = json.loads(bare.stdout), json.loads(record(folder, "--", PYTHON, "-c", program).out)
-    for name in ("RECORDER_CASSETTE", "RECORDER_RUN", "RECORDER_OPTIONS", "RECORDER_NOTES"):
+    for name in ("RECORDER_CASSETTE", "RECORDER_RUN", "RECORDER_OPTIONS", "RECORDER_REDACTION", "RECORDER_NOTES"):
         seen.pop(name)
     assert seen.pop("PYTHONPATH") == f"{SITE}{os.pathsep}{before.pop('PYTHONPATH')}"
     seen.pop("TMPDIR")
@@ -292,7 +292,7 @@ def test_json_prints_the_summary_as_one_line(folder: Path, origin: str) -> None:
         == (folder / "c.jsonl").stat().st_size - len((folder / "c.jsonl").read_bytes().splitlines(keepends=True)[-1])
     )
     assert (told["interactions"], told["errors"], told["lost"], told["missing"], told["trouble"]) == (1, 0, {}, [], [])
-    assert (told["exit_code"], told["signal"], told["redaction"], told["bytes_received"]) == (0, None, "none", 1000)
+    assert (told["exit_code"], told["signal"], told["redaction"], told["bytes_received"]) == (0, None, "policy", 1000)
     assert told["hosts"] == {origin.removeprefix("http://"): 1}
     assert told["processes"][0]["interactions"] == 1
 

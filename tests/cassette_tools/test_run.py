@@ -109,6 +109,7 @@ def test_a_command_that_cannot_start_raises_and_leaves_nothing(tmp_path: Path) -
             tmp_path / "c.jsonl",
             mode="new",
             options=Options(),
+            policy=None,
             environment=os.environ,
             tell=pytest.fail,
         )
@@ -151,6 +152,7 @@ def test_lines_of_another_run_in_the_same_file_are_not_counted(tmp_path: Path) -
         tmp_path / "c.jsonl",
         mode="new",
         options=Options(durability="none"),
+        policy=None,
         environment=os.environ,
         tell=pytest.fail,
     )
@@ -170,6 +172,7 @@ def test_a_reading_that_is_interrupted_keeps_the_exit_code_and_writes_no_end_lin
         tmp_path / "c.jsonl",
         mode="new",
         options=Options(durability="none"),
+        policy=None,
         environment=os.environ,
         tell=pytest.fail,
     )
@@ -185,6 +188,7 @@ def test_what_is_not_readable_is_told_and_the_end_is_kept(tmp_path: Path) -> Non
         tmp_path / "c.jsonl",
         mode="new",
         options=Options(durability="none"),
+        policy=None,
         environment=os.environ,
         tell=pytest.fail,
     )

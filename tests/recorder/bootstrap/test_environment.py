@@ -25,6 +25,7 @@ def test_the_variables_carry_the_run() -> None:
         "RECORDER_CASSETTE": "/c.jsonl",
         "RECORDER_RUN": "1f",
         "RECORDER_OPTIONS": Options(body_limit=4096).to_json(),
+        "RECORDER_REDACTION": "none",
         "RECORDER_NOTES": "/notes",
     }
 
