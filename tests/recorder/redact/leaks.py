@@ -31,6 +31,8 @@ __all__ = ["Leaf", "Leak", "decodings", "expand", "find", "fragments", "leaks_in
 
 LARGEST = 8 << 20
 """Bytes that a compressed run may give."""
+BITE = 16
+"""Bytes that a decompressor is given at a time: what it gave before a fault is not lost."""
 ROUNDS = 4
 """How often percent- and JSON-escapes are undone in one step."""
 SHORTEST = 7
@@ -219,13 +221,22 @@ def _compressed(data: bytes) -> Iterator[bytes]:
             with contextlib.suppress(zstandard.ZstdError):
                 yield zstandard.ZstdDecompressor().decompressobj().decompress(part)
         else:
-            with contextlib.suppress(zlib.error):
-                yield zlib.decompressobj(47).decompress(part, LARGEST)
+            yield _inflated(part, 47)
     if data and not data.isascii():
-        with contextlib.suppress(zlib.error):
-            yield zlib.decompressobj(-15).decompress(data, LARGEST)
+        yield _inflated(data, -15)
         with contextlib.suppress(brotli.error):
             yield brotli.Decompressor().process(data, output_buffer_limit=LARGEST)
+
+
+def _inflated(data: bytes, window: int) -> bytes:
+    """Give all that comes before a stream ends, breaks off or goes wrong."""
+    inflate, out = zlib.decompressobj(window), b""
+    with contextlib.suppress(zlib.error):
+        for start in range(0, len(data), BITE):
+            out += inflate.decompress(data[start : start + BITE], LARGEST)
+            if inflate.eof or len(out) >= LARGEST:
+                break
+    return out
 
 
 STEPS: dict[str, Callable[[bytes], Iterator[bytes]]] = {

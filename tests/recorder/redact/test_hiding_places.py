@@ -420,6 +420,89 @@ def only_spans_changed(raw: bytes, found: bytes, spellings: list[bytes]) -> bool
     return len(kept) > 1 and start == len(found)
 
 
+# Codings that break off, far into a body: its pieces from there on are bytes as on the wire
+
+
+def broken_exchanges() -> list[Exchange]:
+    secret, header = VALUES["plain"].encode(), (("Content-Encoding", "gzip"),)
+    whole = gz(FILL[:6000] + b" " + secret + b" " + FILL[:3000])
+    noise = bytes(n * n % 251 for n in range(9000))
+    return [
+        reply(whole[:-8] + b"\xff" * 8, TEXT, header),
+        reply(whole[:-8] + b"\xff" * 8 + b"rest " + secret + b" of it", TEXT, header),
+        reply(gz(noise) + b"no member " + secret + b" here" + noise, TEXT, header),
+        reply(gz(noise + secret + noise)[:-400] + noise + secret, TEXT, header),
+        reply(gz(noise + secret + noise), TEXT, header, missing=50),
+        reply(gz(secret + noise)[:-300], TEXT, header),
+    ]
+
+
+@pytest.fixture(scope="module")
+def broken(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Ways:
+    return both_ways(tmp_path_factory.mktemp("broken"), broken_exchanges(), origin, [VALUES["plain"]], body_limit=LIMIT)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("number", range(len(broken_exchanges())))
+def test_no_secret_is_left_where_a_coding_breaks(broken: Ways, way: str, number: int) -> None:
+    assert leaks_in(broken.raw.one(number).raw, VALUES["plain"])
+    assert [str(leak) for leak in leaks_in(broken.redacted[way].one(number).raw, VALUES["plain"])] == []
+
+
+# By place alone, and in pieces
+
+FIELDS: dict[str, tuple[str, Callable[[str], tuple[bytes, bytes, bytes]]]] = {
+    "JSON": (JSON, lambda v: (b'{"pad":"', b'","access_token" : "' + v.encode() + b'","n":1.10,"more":"', b'"}')),
+    "JSON object": (JSON, lambda v: (b'{"pad":"', b'","secret":{"a":["' + v.encode() + b'",{}]},"more":"', b'"}')),
+    "JSON lines": (
+        "application/x-ndjson",
+        lambda v: (b'{"pad":"', b'"}\n{"password":"' + v.encode() + b'"}\n"', b'"\n'),
+    ),
+    "form": (FORM, lambda v: (b"pad=", b"&client_secret=" + v.encode() + b"&more=", b"")),
+    "XML": ("application/xml", lambda v: (b"<a><b>", b"</b><password>" + v.encode() + b"</password><c>", b"</c></a>")),
+    "XML attribute": (
+        "application/xml",
+        lambda v: (b"<a><b>", b'</b><d apiKey="' + v.encode() + b'"/><c>', b"</c></a>"),
+    ),
+}
+
+
+def pieced_exchanges() -> list[tuple[str, str, Exchange]]:
+    """Put a field with a sensitive name at offsets around the place where a body is cut."""
+    rows = []
+    for name, (mime, write) in FIELDS.items():
+        for shift in range(-70, 6, 3):
+            value = value_of(f"{name} at {shift}")
+            head, field, tail = write(value)
+            pad = b"lorem ipsum dolor. " * 200
+            data = head + pad[: LIMIT + shift - len(head)] + field + pad[:1700] + tail
+            rows.append((name, value, reply(data, mime)))
+    return rows
+
+
+PIECED = pieced_exchanges()
+
+
+@pytest.fixture(scope="module")
+def pieced(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Ways:
+    exchanges = [exchange for _, _, exchange in PIECED]
+    return both_ways(tmp_path_factory.mktemp("pieced"), exchanges, origin, body_limit=LIMIT)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_field_that_stands_across_two_pieces_goes(pieced: Ways, way: str, name: str) -> None:
+    left = []
+    for number, (kind, value, _) in enumerate(PIECED):
+        if kind == name:
+            one = pieced.redacted[way].one(number)
+            left += [str(leak) for leak in leaks_in(one.raw, value, partial=True)]
+            raw, found = (each.bodies["response"] or b"" for each in (pieced.raw.one(number), one))
+            assert found.startswith(raw[: LIMIT - 80])
+            assert found.endswith(raw[-1600:])
+    assert left == []
+
+
 # By place alone
 
 PLACED = (*BY_PLACE, *BY_PLACE_LOOSELY)
