@@ -45,16 +45,16 @@ __all__ = [
     "survey",
 ]
 
-BLOCK: Final = 1 << 20
-"""Bytes from which on a block ends with the line at hand. Larger ones were no quicker and held more memory."""
+BLOCK: Final = 1 << 19
+"""Bytes from which on a block ends with the line at hand. Larger ones are no quicker, and split small files less."""
 
-LONGEST: Final = 16 * BLOCK
+LONGEST: Final = 1 << 24
 """Bytes. A stretch that bodies in pieces hold together beyond this is one block that is never held as a whole."""
 
 MAX_OPEN: Final = 65_536
 """Bodies in pieces that may be open at a time: about 300 bytes each."""
 
-_CHUNK: Final = 2 * BLOCK
+_CHUNK: Final = 1 << 21
 _NEAR: Final = BLOCK // 4
 """Bytes. Places to cut at, and stretches that may not be cut, are not told apart closer than this."""
 
@@ -150,8 +150,11 @@ def survey(file: BinaryIO, name: str, *, on_progress: Callable[[int], None] | No
             on_progress(count)
 
     reader = Reader(Source(file, name), types=(), bodies=False, on_progress=seen)
-    for _ in reader:
-        pass
+    try:
+        for _ in reader:
+            pass
+    except CassetteDamagedError as error:
+        raise CassetteDamagedError(f"{error} Nothing was redacted: take the damage out first.") from error
     if len(reader.damage) >= MAX_DAMAGE:
         raise CassetteDamagedError(f"{name}: more than {MAX_DAMAGE} places are damaged. Record again.")
     scan = _Scan(file.fileno(), name)

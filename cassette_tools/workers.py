@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from cassette_tools.blocks import BLOCK
 from cassette_tools.draft import Sink, Splice, nameless
 from cassette_tools.redaction import redacted
 from recorder.errors import RecorderError, UsageError, WorkerLostError
@@ -42,7 +43,7 @@ SLOTS: Final = 8
 MOST: Final = 8
 """Processes that are used where nobody says how many."""
 
-WORTH_IT: Final = 16
+WORTH_IT: Final = 32
 """Blocks for which another process is started: that takes as long as redacting about ten."""
 
 _SLOT: Final = 1 << 32
@@ -91,16 +92,18 @@ class Step(NamedTuple):
 class Team:
     """This process and up to `jobs` - 1 others. `maker` makes the engine; it is pickled for the others.
 
-    `redactor` is the engine of this process. Others are started when there is work for them, and stay until `close`.
+    `expected` is how many bytes there are to redact in all files together, as far as that is known. `redactor` is the
+    engine of this process. Others are started when there is work for them, and stay until `close`.
     Raises UsageError where `jobs` is less than 1.
     """
 
-    def __init__(self, maker: Callable[[], Redacting], jobs: int = 1) -> None:
+    def __init__(self, maker: Callable[[], Redacting], jobs: int = 1, *, expected: int = 0) -> None:
         if jobs < 1:
             raise UsageError(f"{jobs} processes cannot do anything. Give 1 or more.")
         self.redactor = maker()
         self._maker = maker
         self._jobs = jobs if sys.executable else 1
+        self._expected = expected // BLOCK
         self._workers: list[_Worker] = []
         self._learned: frozenset[str] = frozenset()
 
@@ -162,7 +165,8 @@ class Team:
             worker.end()
 
     def _start(self, blocks: int) -> None:
-        for _ in range(len(self._workers), min(self._jobs - 1, blocks // WORTH_IT)):
+        worth = 0 if blocks < 2 else max(blocks, self._expected) // WORTH_IT
+        for _ in range(len(self._workers), min(self._jobs - 1, worth)):
             worker = _Worker(self._maker)
             self._workers.append(worker)
             if self._learned:

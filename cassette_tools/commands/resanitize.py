@@ -102,21 +102,24 @@ def resanitize(
     from cassette_tools.findings import Findings
     from cassette_tools.workers import Team, default_jobs
 
+    work = _Work(cassettes, output=output, in_place=in_place, backup=backup, force=force, check=check)
     count = 1 if effective.callbacks else jobs or default_jobs()
-    with _stoppable(), Findings() as findings, Team(_maker(effective, deep=deep), count) as team:
-        work = _Work(team, findings, output=output, in_place=in_place, backup=backup, force=force, check=check)
-        work.run(cassettes)
+    with (
+        _stoppable(),
+        Findings() as findings,
+        Team(_maker(effective, deep=deep), count, expected=work.size) as team,
+    ):
+        work.run(team, findings)
         work.show(report=report, as_json=as_json, quiet=quiet)
     raise typer.Exit(work.code)
 
 
 class _Work:
-    """The files of one call."""
+    """The files of one call. Raises UsageError where there are none, or where two results would have one name."""
 
     def __init__(
         self,
-        team: Team,
-        findings: Findings,
+        cassettes: Sequence[str],
         *,
         output: str | None,
         in_place: bool,
@@ -124,29 +127,36 @@ class _Work:
         force: bool,
         check: bool,
     ) -> None:
-        self._team = team
-        self._findings = findings
         self._output = output
         self._in_place = in_place
         self._backup = backup
         self._force = force
         self._check = check
+        self._files: list[tuple[Input, Path | None]] = []
+        self.size = 0
         self.outcomes: list[Outcome] = []
         self.troubles: list[tuple[str, RecorderError]] = []
+        if list(cassettes) != ["-"]:
+            self._find(cassettes)
 
-    def run(self, cassettes: Sequence[str]) -> None:
-        """Redact all. Raises the error where there is but one file, and it was named."""
-        if cassettes == ["-"]:
-            self.outcomes.append(self._stream())
-            return
+    def _find(self, cassettes: Sequence[str]) -> None:
         from cassette_tools.inputs import find_inputs
+        from cassette_tools.source import file_size
 
         folder = self._folder(cassettes)
         inputs = find_inputs(cassettes, leave_out=folder)
         if not inputs:
             raise UsageError(f"There is no *.jsonl file in {', '.join(cassettes)}. Name the files.")
-        alone = len(inputs) == 1 and inputs[0].inside is None
-        for one, target in zip(inputs, self._targets(folder, inputs), strict=True):
+        self._files = list(zip(inputs, self._targets(folder, inputs), strict=True))
+        self.size = sum(file_size(one.path) or 0 for one in inputs)
+
+    def run(self, team: Team, findings: Findings) -> None:
+        """Redact all. Raises the error where there is but one file, and it was named."""
+        self._team, self._findings = team, findings
+        if not self._files:
+            self.outcomes.append(self._stream())
+        alone = len(self._files) == 1 and self._files[0][0].inside is None
+        for one, target in self._files:
             try:
                 self.outcomes.append(self._one(one.path, target))
             except RecorderError as error:

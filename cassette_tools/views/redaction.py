@@ -2,12 +2,7 @@
 
 Law: never a value, only places, rules and placeholders. What a cassette says of itself (names of files, ids) is escaped
 first. The JSON document is written row by row, whatever their number; a table ends after ROWS.
-
-The document: `findings`, a list of objects with `file`, `line`, `interaction` (its number as `ctools inspect` counts,
-null for another line), `id`, `place`, `rule`, `kind`, `placeholder`, `count`; `files`, a list of objects with `file`,
-`error` (a message, or null), `size`, `new_size`, `interactions`, `found`, `rules` (counts by rule), `removed` (leaves
-and bodies that went as a whole), `changed`, `left_out` (`start`, `end`, `reason`); then `found`, `rules`, `removed` of
-all files, and `unproven`, the known values, by source and reason, that cannot be proved gone.
+`docs/resanitize-json.md` names every key.
 """
 
 from __future__ import annotations
@@ -113,7 +108,7 @@ def show_outcomes(
     if len(rules) > _NAMED:
         page.line(f"  and {count_text(len(rules) - _NAMED, 'more rule')}; --report or --json tells all")
     _show_removed(outcomes, page)
-    _show_left_out(outcomes, page)
+    _show_left_out(outcomes, page, checked=checked)
     _show_other_names(outcomes, page)
     for said in unproven[:_NAMED]:
         page.line(shown(f"Not proved gone: {said}", "yellow"))
@@ -139,12 +134,15 @@ def _show_removed(outcomes: Iterable[Outcome], page: Page) -> None:
             page.line(shown(f"{outcome.name}: {what} had to go as a whole to be sure.", "yellow"))
 
 
-def _show_left_out(outcomes: Iterable[Outcome], page: Page) -> None:
+def _show_left_out(outcomes: Iterable[Outcome], page: Page, *, checked: bool) -> None:
+    were = "would be" if checked else "were"
     for outcome in outcomes:
         left = sum(damage.end - damage.start for damage in outcome.left_out)
         if left:
             why = ", ".join(sorted({damage.reason for damage in outcome.left_out})[:_NAMED])
-            page.line(shown(f"{outcome.name}: {size_text(left)} that cannot be read were left out ({why}).", "yellow"))
+            page.line(
+                shown(f"{outcome.name}: {size_text(left)} that cannot be read {were} left out ({why}).", "yellow")
+            )
 
 
 def _show_other_names(outcomes: Iterable[Outcome], page: Page) -> None:

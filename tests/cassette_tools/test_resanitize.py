@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,6 +31,9 @@ from recorder.errors import (
     RedactionError,
     UsageError,
 )
+from recorder.journal.read import Reader
+from recorder.redact.engine import Redactor
+from recorder.redact.policy import Policy, Secret
 from tests.cassette_tools.cassettes import Cassette
 from tests.cassette_tools.running import ROOT, environment
 from tests.cassette_tools.standin import SECRET, Standin, maker, names, placeholder_of
@@ -367,6 +373,40 @@ def test_blocks_that_need_no_second_look_get_none(
         redact_in_place(str(made.write(tmp_path / "it.jsonl")), team, findings)
 
     assert 61 < len(seen) < 75
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bodies_in_pieces_come_to_rest_with_the_real_engine(tmp_path: Path, findings: Findings, seed: int) -> None:
+    random = Random(seed)
+    secret = b"hunter2-horse-battery"
+    parts: list[bytes] = []
+    for _ in range(60):
+        parts.append(bytes(random.choices(b"abcdefgh {}:,\n", k=random.randrange(40_000))))
+        echo = b' "learn-me-%d" ' % random.randrange(3)
+        parts.append(
+            [secret, b"\xc3\xa9", b' "password": "learn-me-%d" ' % random.randrange(3), echo][random.randrange(4)]
+        )
+    parts += [b'{"password": "learn-me-%d"}\n' % number for number in range(3)]
+    body = b"".join(parts)
+    made = Cassette()
+    made.get(body=body, pieces=random.choice([2, 5, 40]))
+    made.get(body=body[:70_000], pieces=1).end()
+    source = made.write(tmp_path / "it.jsonl")
+    policy = Policy((Secret(secret.decode(), "given#1"),), environment=False, key=b"k" * 32)
+
+    with Team(partial(Redactor, policy)) as team:
+        assert redact_in_place(str(source), team, findings).changed
+    before = bytes_of(source)
+    with Team(partial(Redactor, policy)) as team:
+        assert not redact_in_place(str(source), team, findings).changed
+
+    assert bytes_of(source) == before
+    with Reader(source, mode="strict") as reader:
+        new = [b"".join(reader.body(line, "response")) for line in reader if line.type == "interaction"]
+    assert secret not in new[0]
+    assert b"learn-me-" not in new[0]
+    plain = re.compile(rb"REDACTED-[a-z]+-[a-z2-7]{10}|hunter2-horse-battery|learn-me-[0-9]+")
+    assert [plain.split(one) for one in new] == [plain.split(one) for one in (body, body[:70_000])]
 
 
 def test_what_is_checked_may_be_long_and_goes_through_bounded_passes(
