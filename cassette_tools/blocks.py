@@ -289,10 +289,7 @@ class _Scan:
             if self._open or not data.startswith(_ORDINARY) or _ODD.search(data, 0, end):
                 self._walk(offset, data, end)
             else:
-                self._may_cut(offset, always=self._closed)
-                lines = data.count(b"\n", 0, end) + (not data.endswith(b"\n", 0, end))
-                self.line += lines
-                self.interactions += lines
+                self._pass_over(offset, data, end)
         self._may_cut(stop, always=True)
 
     def gap(self, start: int, stop: int, size: int) -> int:
@@ -337,6 +334,17 @@ class _Scan:
             holes.append((start, stop))
         if sum(stop - start for start, stop in holes) < size:
             yield Block(offset, size, line, interactions, bodies, bodies and size > LONGEST, tuple(holes))
+
+    def _pass_over(self, offset: int, data: bytes, end: int) -> None:
+        """Count ordinary lines without looking at each."""
+        at = 0
+        while at < end:
+            self._may_cut(offset + at, always=self._closed)
+            stop = (data.find(b"\n", at + _NEAR, end) + 1) or end
+            lines = data.count(b"\n", at, stop) + (not data.endswith(b"\n", at, stop))
+            self.line += lines
+            self.interactions += lines
+            at = stop
 
     def _walk(self, offset: int, data: bytes, end: int) -> None:
         """Look at each line."""
