@@ -87,6 +87,8 @@ WIDE: dict[str, Callable[[bytes], bytes]] = {
 
 ENCODERS = TEXTUAL | BINARY | WIDE
 
+SIGNS = "/+=-_%&<>\"'\\ .,;:!?{}[]()é☃ß日"
+
 secrets = st.one_of(
     st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=8, max_size=40),
     st.text(
@@ -94,6 +96,8 @@ secrets = st.one_of(
     ),
     st.from_regex(r"[A-Za-z0-9+/_-]{12,40}={0,2}", fullmatch=True),
     st.from_regex(r"[0-9]{9,20}", fullmatch=True),
+    st.text("ab19" + SIGNS, min_size=8, max_size=24),
+    st.text(SIGNS, min_size=8, max_size=16),
     st.sampled_from(
         ['a/b+c=d&e"f\\g<é☃', "%41%42%43%44xyz", "\\u0041bcd\\\\efgh", "&amp;&#65;<>&lt;", "  two  spaces  here "]
     ),
@@ -201,6 +205,55 @@ def check_shallow(secret: str, inner: str, outer: str, before: bytes, after: byt
     assert left(redacted, secret, 1) == []
 
 
+PLACES: dict[str, Callable[[dict[str, Any], str], object]] = {
+    "url": lambda line, text: line["request"].update(url=f"https://api.example/{text}"),
+    "target": lambda line, text: line["request"].update(target=text),
+    "request header": lambda line, text: line["request"]["headers"].append(["X-Trace", _octets(text)]),
+    "header name": lambda line, text: line["request"]["headers"].append([_octets(text), "1"]),
+    "cookie": lambda line, text: line["request"]["headers"].append(["Cookie", _octets(text)]),
+    "authorization": lambda line, text: line["request"]["headers"].append(["Authorization", _octets(text)]),
+    "location": lambda line, text: line["response"]["headers"].append(["Location", _octets(text)]),
+    "set-cookie": lambda line, text: line["response"]["headers"].append(["Set-Cookie", f"a={_octets(text)}; Path=/"]),
+    "trailer": lambda line, text: line["response"].update(trailers=[["X-Sum", _octets(text)]]),
+    "reason": lambda line, text: line["response"].update(reason=_octets(text)),
+    "error": lambda line, text: line.update(error={"phase": "body", "type": "OSError", "message": text}),
+    "cause": lambda line, text: line.update(
+        error={"phase": "body", "type": "OSError", "message": "x", "cause": {"message": text, "type": "ValueError"}}
+    ),
+    "received": lambda line, text: line.update(
+        error={"phase": "body", "type": "X", "message": "x", "received": base64.b64encode(text.encode()).decode()}
+    ),
+    "unknown key": lambda line, text: line.update(x_own={text: [1]}),
+    "unknown value": lambda line, text: line.update(x_own={"a": [text, 1.5]}),
+}
+
+
+def _octets(text: str) -> str:
+    """Give the bytes of a header as a cassette does: each is the character of the same number."""
+    return text.encode().decode("latin-1")
+
+
+def placed(place: str, text: str) -> bytes:
+    """Write the line of an interaction with a text at this place."""
+    line: dict[str, Any] = {
+        "type": "interaction",
+        "id": "5f2c9a1b-1",
+        "request": {"method": "GET", "url": "https://api.example/", "headers": [], "body": None},
+        "response": {"status": 200, "reason": "OK", "headers": [], "body": None},
+    }
+    PLACES[place](line, text)
+    return json.dumps({**line, "bodies": {}}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def check_place(place: str, secret: str, encoder: str, before: str, after: str) -> None:
+    line = placed(place, surrounded(encoder, secret.encode(), before.encode(), after.encode()).decode())
+    redactor = redactor_for(secret)
+    redacted, findings = redactor.redact_line(line)
+    assert bool(findings) == (redacted != line)
+    assert [str(leak) for leak in leaks_in(redacted, secret)] == []
+    assert redactor.redact_line(redacted) == (redacted, [])
+
+
 @st.composite
 def chains(draw: st.DrawFn) -> tuple[str, str]:
     """Draw two encoders that fit: text can be made of what the inner one gives, or the outer one takes bytes."""
@@ -214,6 +267,10 @@ quick = settings(max_examples=150, deadline=None, derandomize=True, suppress_hea
 long = settings(max_examples=5000, deadline=None, suppress_health_check=list(HealthCheck))
 one_step = given(secrets, st.sampled_from(sorted(ENCODERS)), around, around)
 two_steps = given(secrets, chains(), around, around)
+beside = st.sampled_from(
+    ["", " ", '"', "=", "Ab0", "%", "\\", "&", "+", "/", "a=1&b=", "f0", "&#", "\\u00", ";", "token=", "?", "x:y@", "é"]
+)
+one_place = given(st.sampled_from(sorted(PLACES)), secrets, st.sampled_from(sorted(TEXTUAL | BINARY)), beside, beside)
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
@@ -237,6 +294,10 @@ def test_every_chain_is_undone_by_the_checker(outer: str) -> None:
 @example('a/b+c=d&e"f\\g<é☃', "json, all", b"\\", b"\\")
 @example("%41%42%43%44xyz", "percent", b"%", b"")
 @example("abcdefgh1", "utf-16-le", b"\0", b"\0")
+@example("kT9vXw2LmQ8sRb4ZpJ6n", "as it is", b"\xff\xfe", b"")
+@example("kT9vXw2LmQ8sRb4ZpJ6n", "base64", b"\xfe\xff", b"\0")
+@example("><+&Z-/.]_x", "utf-16-le", b"/", b"\x80")
+@example("abc%2541defg", "percent, all", b"", b"")
 def test_nothing_is_left_of_a_secret_under_one_encoding(secret: str, encoder: str, before: bytes, after: bytes) -> None:
     check_text(secret, encoder, before, after)
 
@@ -245,6 +306,26 @@ def test_nothing_is_left_of_a_secret_under_one_encoding(secret: str, encoder: st
 @one_step
 def test_nothing_is_left_of_it_in_a_whole_interaction(secret: str, encoder: str, before: bytes, after: bytes) -> None:
     check_line(secret, encoder, before, after)
+
+
+@settings(quick, max_examples=400)
+@one_place
+@example("unknown value", ";1☃X]/(1", "as it is", ";", "=")
+@example("unknown key", '8?8a&(]\\("0', "percent with slashes", "&#", "\\")
+@example("cause", "Xé]}].:/Yba:/]/b}b/[cY'=", "as it is", "#", "?")
+@example("target", '&XZ"{é/,,', "as it is", "=", "/")
+@example("reason", "abc%2541defg", "percent, all", "", '"')
+def test_nothing_is_left_at_any_place_of_a_line(place: str, secret: str, encoder: str, before: str, after: str) -> None:
+    check_place(place, secret, encoder, before, after)
+
+
+@pytest.mark.full
+@long
+@one_place
+def test_nothing_is_left_at_any_place_of_a_line_at_length(
+    place: str, secret: str, encoder: str, before: str, after: str
+) -> None:
+    check_place(place, secret, encoder, before, after)
 
 
 @quick
