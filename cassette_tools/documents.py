@@ -25,6 +25,7 @@ ITEMS: Final = frozenset({b"interactions", b"http_interactions", b"entries"})
 
 _ITEM_DEPTH: Final = 3
 _TOKEN: Final = re.compile(rb'[ \t\r\n]*+(?:("[^"\\]*+(?:\\.[^"\\]*+)*+")|([{}\[\],:])|([^\s"{}\[\],:]++))', re.DOTALL)
+_LITERAL: Final = re.compile(rb"true|false|null|-?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|NaN|-?Infinity")
 _BOM: Final = b"\xef\xbb\xbf"
 _BINARY: Final = "tag:yaml.org,2002:binary"
 _STEP: Final = 1 << 12
@@ -184,7 +185,7 @@ def json_events(data: bytes, start: int = 0, end: int | None = None) -> Iterator
     while (token := match(data, at, end)) is not None:
         first, at = token.start(token.lastindex or 0), token.end()
         if token.lastindex != 2:
-            if before == "s":
+            if before == "s" or (token.lastindex == 3 and not _LITERAL.fullmatch(token[3])):
                 raise UnreadableError("not valid JSON", first)
             yield Event("s", first, at, Scalar(data, first, at, quoted=token.lastindex == 1))
             before = "s" if expected else ""

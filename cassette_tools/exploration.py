@@ -136,6 +136,8 @@ class Exploration:
         low = name.lower()
         if where.part:
             pass
+        elif low in _OWN:
+            return
         elif low in _BY_SIDE:
             self._visit(value, where._replace(side=_BY_SIDE[low]))
             return
@@ -207,7 +209,7 @@ class Exploration:
 
     def _scalar(self, scalar: Scalar, where: _Where) -> None:
         data = scalar.data
-        if scalar.binary or (where.coded and scalar.quoted):
+        if scalar.binary or where.coded:
             plain = _decoded(data, "base64" if scalar.binary else where.coded)
             if plain is not None:
                 self._body(scalar, plain, where, exact=False)
@@ -219,7 +221,7 @@ class Exploration:
             )
         elif where.part == "body":
             self._body(scalar, data, where, exact=True)
-            if scalar.quoted and len(data) >= _SHORTEST_UNMARKED and _UNMARKED.fullmatch(data):
+            if len(data) >= _SHORTEST_UNMARKED and _UNMARKED.fullmatch(data):
                 plain = _decoded(data, "base64")
                 if plain is not None:
                     self._body(scalar, plain, where, exact=False)
@@ -423,6 +425,8 @@ _PARTS: Final = {
 }
 _CONTENT: Final = frozenset({b"content", b"text", b"string", b"data", b"body", b"base64", b"base64_string"})
 _BASE64_KEYS: Final = frozenset({b"base64", b"base64_string"})
+_OWN: Final = frozenset({b"redacted", b"redaction"})
+"""What a recorder says of its own redaction: rules, which bear the names of what was taken out, and counts."""
 _NEVER: Final = frozenset({b"connection"})
 _NOTHING: Final = frozenset({b"", b"null", b"~", b"none", b"true", b"false", b"nan"})
 _NO_COOKIE: Final = frozenset({b"deleted", b"expired"})

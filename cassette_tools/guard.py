@@ -104,6 +104,8 @@ class Guard:
                 return self.look_at(file, path, named=named)
         except OSError as error:
             return Report(path, trouble=f"cannot be read: {error.strerror or 'an I/O error'}.")
+        except ValueError:
+            return Report(path, trouble="cannot be read: no file can have this name.")  # a NUL character in it
 
     def look_at(self, file: BinaryIO, name: str, *, named: bool = True) -> Report:
         """Look at an open file, as `look`."""

@@ -18,12 +18,13 @@ def is_stand_in(value: bytes) -> bool:
     value = value.strip()
     return (
         is_masked(value)
-        or value.startswith(b"REDACTED")
+        or _OWN.fullmatch(value) is not None
         or _REFERENCE.fullmatch(value) is not None
         or (_STAND_IN.fullmatch(value) is not None and _SAYS_SO.search(value) is not None)
     )
 
 
+_OWN: Final = re.compile(rb"REDACTED[A-Za-z0-9._-]{0,64}")
 _REFERENCE: Final = re.compile(
     rb"<[A-Za-z0-9_ .-]{1,64}>|\[[A-Z0-9_ -]{1,64}\]|\{\{?[A-Za-z0-9_ .-]{1,64}\}?\}|\$\{[A-Za-z0-9_.-]{1,64}\}"
     rb"|%[A-Z_]{2,64}%|__[A-Z0-9_]{1,64}__"

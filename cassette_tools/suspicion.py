@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 __all__ = ["Suspicion"]
 
 _LONGEST_LIST: Final = 4096
+_REDACTED: Final = b'"redacted":{'
 _MOST_REMEMBERED: Final = 4096
 
 _CODED_YAML: Final = (b"!binary", b"2002:binary", b"base64", b"type: binary", b"encoding: hex")
 _CODED_JSON: Final = (b'"base64"', b'"base64_string"', b'"binary"', b'"hex"', b'"received"')
 _BODY_KEYS: Final = (b"body", b"string", b"text", b"content")
-_BODY_START: Final = re.compile(rb"[ \t\r\n]*[\"']?(?:([\w.\[\]%$-]{1,64}+)=|[A-Za-z0-9+/]{60})")
+_BODY_START: Final = re.compile(rb"[ \t\r\n]*[\"']?(?:[A-Za-z0-9+/]{32}|([\w.\[\]%$-]{1,64}+)=)")
 _TOKEN_URL: Final = re.compile(
     rb"/(?:token|access[-_]?token|oauth2?[-_]?token|token[-_]?exchange|exchange[-_]?token|tokens|refresh[-_]?token)"
     rb"/?[\"'?\r\n ]",
@@ -83,6 +84,8 @@ class Suspicion:
         if kind in ("known", "format", "learned"):
             return False
         text = data[hit.start : hit.end]
+        if text.isdigit() and _is_count(data, hit.start):
+            return True
         values = [text]
         if text[:1] in (b"[", b"{") and len(text) <= _LONGEST_LIST:
             values = [match[1] for match in _JSON_VALUE.finditer(text)]
@@ -134,6 +137,12 @@ class Suspicion:
             low = data.lower()
             for word in self._spread:
                 yield from _occurrences(low, word)
+
+
+def _is_count(data: bytes, at: int) -> bool:
+    """Tell whether a number is one of those that say, by rule, what was redacted in a line of ours."""
+    opening = data.rfind(_REDACTED, max(0, at - _LONGEST_LIST), at)
+    return opening >= 0 and data.find(b"}", opening, at) < 0
 
 
 def _is_open(spans: list[Span], value: bytes) -> bool:
@@ -189,8 +198,10 @@ def _yaml_headers(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
                 name = line[3]
             elif line[3] is not None:
                 value = data[line.start(3) : line.end()]
-            if value and name:
-                yield at, name, value.strip(b"\"' []")
+            items = value.split(b", ") if value[:1] == b"[" or value[-1:] == b"]" else [value]
+            for item in items if name else ():
+                if item:
+                    yield at, name, item.strip(b"\"' []")
             at = data.find(b"\n", line.end()) + 1
 
 

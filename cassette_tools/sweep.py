@@ -65,8 +65,8 @@ def files_of(paths: Iterable[str]) -> Iterator[File]:
     for path in paths:
         found = _below(path, folders) if path != "-" and os.path.isdir(path) else [File(path, _size(path), named=True)]  # noqa: PTH112 -- paths stay as they were given
         for file in found:
-            if file.path not in seen:
-                seen.add(file.path)
+            if (same := os.path.normpath(file.path)) not in seen:
+                seen.add(same)
                 yield file
 
 
