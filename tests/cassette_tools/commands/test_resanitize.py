@@ -277,6 +277,7 @@ def test_one_and_two_processes_make_the_same_bytes(tmp_path: Path, secrets: Path
     assert SECRET.encode() not in (tmp_path / "1.jsonl").read_bytes()
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="Linux: /proc")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_run_that_is_stopped_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, secrets: Path, number: signal.Signals
