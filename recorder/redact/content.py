@@ -18,7 +18,7 @@ from recorder.redact.leaf import Context
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Packed", "context_of", "follow", "packed_parts", "unpack", "wide_codec"]
+__all__ = ["Packed", "binary_parts", "context_of", "follow", "is_text", "unpack", "wide_codec"]
 
 MOST_UNPACKED: Final = 32 * 1024 * 1024
 """Bytes that a compressed file inside a body may grow to, to be looked into."""
@@ -44,7 +44,7 @@ def context_of(headers: Any, data: bytes | None, *, token_request: bool) -> Cont
         body=True,
         form=kind[: len(_FORM)].lower() == _FORM,
         token_endpoint=token_request,
-        binary=not _TEXTUAL.match(kind) and data is not None and not _is_text(data),
+        binary=not _TEXTUAL.match(kind) and data is not None and not is_text(data),
         boundary=(boundary[1] or boundary[2]).encode("iso-8859-1", "replace") if boundary else b"",
     )
 
@@ -94,20 +94,22 @@ def unpack(data: bytes) -> Packed | None:
     except CodingError:
         return None
     plain = b"".join(out)
-    context = Context(body=True, binary=not _is_text(plain))
+    context = Context(body=True, binary=not is_text(plain))
     packers: dict[str, Callable[[bytes], bytes]] = {"gzip": _gzip, "zstd": _zstd, "deflate": _deflate}
     return Packed(plain, context, packers[coding])
 
 
-def packed_parts(data: bytes, boundary: bytes) -> list[tuple[int, int]]:
-    """Give the spans of compressed files in a multipart body."""
+def binary_parts(data: bytes, boundary: bytes) -> list[tuple[int, int]]:
+    """Give the spans of what is no text in a multipart body."""
+    if is_text(data):
+        return []
     spans: list[tuple[int, int]] = []
     at = data.find(b"\r\n\r\n")
     while at >= 0:
         start = at + 4
         end = data.find(b"\r\n--" + boundary, start)
         end = len(data) if end < 0 else end
-        if _packing(data[start : start + 4]) is not None:
+        if not is_text(data[start:end]):
             spans.append((start, end))
         at = data.find(b"\r\n\r\n", end)
     return spans
@@ -148,7 +150,8 @@ _DIGESTS: Final = frozenset(
 )
 
 
-def _is_text(data: bytes) -> bool:
+def is_text(data: bytes) -> bool:
+    """Tell whether bytes are text: strictly UTF-8, without NUL."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:

@@ -27,7 +27,7 @@ import orjson
 from recorder.capture import UNREADABLE, encode_content
 from recorder.redact import content
 from recorder.redact.headers import header_spans, password_of
-from recorder.redact.known import SHORTEST_PROVABLE, Known, Needle, Span, doubt, reveal
+from recorder.redact.known import SHORTEST_PROVABLE, Known, Needle, Span, doubt, is_hiding
 from recorder.redact.leaf import Context, Finding, Index, Rules, Scanner, resolve, splice
 from recorder.redact.learning import MOST_LEARNED, Learned, worth_learning
 from recorder.redact.lines import change_texts, replace_texts, splice_values
@@ -54,8 +54,7 @@ _MOST_REMEMBERED: Final = 4096
 _LONGEST_REMEMBERED: Final = 1024
 _BODIES: Final = b',"bodies":'
 _INTERACTION: Final = b'{"type":"interaction"'
-_BODY: Final = b'{"type":"body"'
-_HEADER: Final = b'{"type":"header"'
+_TYPE: Final = re.compile(rb'[\xef\xbb\xbf \t]*\{[ \t]*"type"[ \t]*:[ \t]*"([a-z]{1,64})"')
 _MEASURED: Final = frozenset(
     {
         "type",
@@ -188,9 +187,9 @@ class Redactor:
     def learn(self, values: Iterable[str]) -> None:
         """Take values that were learned elsewhere."""
         with self._learning:  # not on the way of most requests: only what is new comes here
-            new = [self._learned.add(value) for value in values]
-            if any(new):
-                self._learned.settle()
+            for value in values:
+                self._learned.add(value)
+            if self._learned.settle():
                 self._take_learned()
 
     def learn_from(self, span: Span) -> None:
@@ -237,9 +236,10 @@ class Redactor:
         """
         ending = line[len(line.rstrip(b"\r\n")) :]
         bare = line[: len(line) - len(ending)] if ending else line
-        if bare.startswith(_INTERACTION):
+        kind = _kind_of(bare)
+        if kind == "interaction":
             new, findings = self._interaction_line(bare, pieces or {})
-        elif bare.startswith(_HEADER):
+        elif kind == "header":
             new, findings = self._header_line(bare)
         elif self._is_clean(bare):
             return line, []
@@ -326,7 +326,7 @@ class Redactor:
         if record is None:
             raise ValueError("no JSON object")
         findings: list[Finding] = []
-        if line.startswith(_BODY):
+        if record.get("type") == "body":
             data = _bytes_of(record)
             context = Context(body=True, binary="base64" in record)
             new, findings = self._body(data, context, f"{record.get('part')}.body")
@@ -511,7 +511,7 @@ class Redactor:
             data = _bytes_of(held)
             context = content.context_of(message.get("headers"), data, token_request=_is_token_request(part, url))
             new: bytes | None
-            if context.binary and _is_coded(message):
+            if _is_coded(message) and not content.is_text(data):
                 new, found, why = None, [Finding("verify", f"{part}.body", "removed", "")], UNREADABLE
             else:
                 new, found = self._body(data, context, f"{part}.body")
@@ -531,8 +531,8 @@ class Redactor:
 
     def _body(self, data: bytes, context: Context, place: str) -> tuple[bytes | None, list[Finding]]:
         """Redact a body whose transfer and content codings are off. None in place of the bytes: all of it must go."""
-        if context.boundary and context.binary and (parts := content.packed_parts(data, context.boundary)):
-            data, inside = self._packed_parts(data, parts, place)
+        if context.boundary and (parts := content.binary_parts(data, context.boundary)):
+            data, inside = self._binary_parts(data, parts, place)
             new, found = self._leaf(data, context, place, purge=True)
             return (None if _went_whole(found) else new), [*inside, *found]
         packed = content.unpack(data)
@@ -542,12 +542,16 @@ class Redactor:
         codec = content.wide_codec(data, context)
         if codec is not None:
             plain = data.decode(codec).encode("utf-8")
-            narrow, found = self._body(plain, context._replace(binary=False), place)
-            return (None if narrow is None else narrow.decode("utf-8").encode(codec)) if found else data, found
+            narrow, found = self._leaf(plain, context._replace(binary=False), place, purge=True)
+            if _went_whole(found):
+                return None, found
+            data = narrow.decode("utf-8").encode(codec) if found else data
+            new, more = self._leaf(data, context._replace(binary=True), place, purge=True)
+            return (None if _went_whole(more) else new), [*found, *more]
         new, found = self._leaf(data, context, place, purge=True)
         return (None if _went_whole(found) else new), found
 
-    def _packed_parts(self, data: bytes, parts: list[tuple[int, int]], place: str) -> tuple[bytes, list[Finding]]:
+    def _binary_parts(self, data: bytes, parts: list[tuple[int, int]], place: str) -> tuple[bytes, list[Finding]]:
         findings: list[Finding] = []
         for start, end in reversed(parts):
             new, found = self._body(data[start:end], Context(body=True, binary=True), place)
@@ -645,11 +649,11 @@ class Redactor:
             for entry, start, end in index.find(low):
                 if isinstance(entry, Needle) and any(entry.known.locate(data, start, end, entry, json=False)):
                     return False
-        return reveal(data) is None and b'"base64":"' not in data and b"\\u0000" not in data
+        return not is_hiding(data) and b'"base64":"' not in data and b"\\u0000" not in data
 
     def _is_clean(self, data: bytes) -> bool:
         low = data.lower()
-        return not any(index.touches(low) for index in self._scanner.indexes) and reveal(data) is None
+        return not any(index.touches(low) for index in self._scanner.indexes) and not is_hiding(data)
 
 
 def _streamed(head: dict[str, Any], streams: Mapping[str, Any]) -> dict[Part, StreamedBody]:
@@ -706,6 +710,14 @@ def _describe_anew(
         message["headers"] = content.follow(
             message["headers"], (body.get("size"), body.get("wire_size")), size, old, new
         )
+
+
+def _kind_of(line: bytes) -> str:
+    """Give the type of a line; empty where it does not stand in front."""
+    if line.startswith(_INTERACTION):
+        return "interaction"
+    kind = _TYPE.match(line)
+    return kind[1].decode() if kind else ""
 
 
 def _taken_apart(line: bytes) -> tuple[dict[str, Any], bytes, bytes]:

@@ -13,6 +13,7 @@ Memory: about 2 KB for a value, and four times that once an escaped copy of it w
 from __future__ import annotations
 
 import re
+from array import array
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -20,9 +21,20 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from recorder.redact.placeholders import MARK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["SHORTEST", "SHORTEST_PROVABLE", "Known", "Needle", "Span", "bare_number", "doubt", "reveal"]
+__all__ = [
+    "SHORTEST",
+    "SHORTEST_PROVABLE",
+    "Known",
+    "Needle",
+    "Span",
+    "bare_number",
+    "doubt",
+    "is_hiding",
+    "reveal",
+    "trace",
+]
 
 SHORTEST: Final = 3
 """Bytes: a shorter value is not looked for."""
@@ -59,13 +71,15 @@ _NUMBER: Final = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _ESCAPE_BEFORE: Final = re.compile(rb"(?:%(?:25)*[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2})\Z")
 _HIDDEN: Final = (
     (b"%", b"%", re.compile(rb"%(?:25)*(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"), 16),
-    (b"\\", b"\\u00", re.compile(rb"\\u00(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"), 16),
+    (b"\\", b"\\u00", re.compile(rb"\\u00(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[cC])"), 16),
     (b"\\", b"\\x", re.compile(rb"\\x(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"), 16),
     (b"&", b"&", re.compile(rb"&(?:amp;)*#0*(\d{2,3});"), 10),
-    (b"&", b"&", re.compile(rb"&(?:amp;)*#[xX]0*([3-7][0-9A-Fa-f]);"), 16),
+    (b"&", b"&", re.compile(rb"&(?:amp;)*#[xX]0*([2-7][0-9A-Fa-f]);"), 16),
 )
 """Letters and digits that are written as escapes, though they need none: what they begin with, what makes them likely,
-their form, and the base of their number."""
+their form, and the base of their number. The backslash and the ampersand count, too: they begin other escapes.
+"""
+_MOST_STAGES: Final = 3
 
 # How a value stands, and so what takes its place.
 TEXT: Final = 0
@@ -127,6 +141,8 @@ class Known:
         self._core_at = self.raw.find(core)
         self._whole = core == self.raw
         self.hard = len(core) < _SHORTEST_CORE and len(self.raw) >= SHORTEST_PROVABLE
+        if self.hard:
+            self._core_at = 0
         self.needles: list[Needle] = list(self._needles(core[:_LONGEST_NEEDLE], brief=brief))
 
     def _needles(self, core: bytes, *, brief: bool) -> Iterator[Needle]:
@@ -147,7 +163,7 @@ class Known:
                     yield Needle(form.lower(), self, BASE64, alignment)
         if not brief:
             yield Needle(raw.hex()[: 2 * _LONGEST_NEEDLE].encode(), self, HEX, 0)
-            wide = core[:_LONGEST_NEEDLE] or raw
+            wide = raw[:_LONGEST_NEEDLE] if self.hard else core
             text = wide.decode("utf-8", "replace").lower()
             yield Needle(text.encode("utf-16-le"), self, UTF16, 0)
             yield Needle(text.encode("utf-16-be"), self, UTF16, 1)
@@ -216,7 +232,7 @@ class Known:
 
     def _in_utf16(self, data: bytes, start: int, codec: str) -> Iterator[Span]:
         coded = self.raw.decode("utf-8").encode(codec)
-        begin = start - len(self.raw[: self._core_at].decode("utf-8").encode(codec))
+        begin = start - len(self.raw[: self._core_at].decode("utf-8", "ignore").encode(codec))
         if begin >= 0 and data[begin : begin + len(coded)] == coded:
             yield self._span(begin, begin + len(coded), UTF16, codec.encode())
 
@@ -249,29 +265,68 @@ def doubt(value: str) -> str | None:
     return None
 
 
-def reveal(data: bytes) -> bytes | None:
-    """Give `data` with letters and digits that are written as escapes written plainly; None where there are none."""
+def is_hiding(data: bytes) -> bool:
+    """Tell whether letters or digits in `data` are written as escapes."""
+    return any(
+        first in data and likely in data and any(_plain(match, base) for match in pattern.finditer(data))
+        for first, likely, pattern, base in _HIDDEN
+    )
+
+
+def reveal(data: bytes) -> list[bytes]:
+    """Give what `data` says when its needless escapes are undone once, and again: a few stages, each another."""
+    stages: list[bytes] = []
     plain = data
-    for _ in range(3):
+    for _ in range(_MOST_STAGES):
         before = plain
         for first, likely, pattern, base in _HIDDEN:
             if first in plain and likely in plain:
-                plain = pattern.sub(_plain_letter if base == 16 else _plain_decimal, plain)
+                plain = pattern.sub(_to_plain_letter if base == _HEXADECIMAL else _to_plain_decimal, plain)
+                if plain != before and (not stages or stages[-1] != plain):
+                    stages.append(plain)
         if plain == before:
             break
-    return plain if plain != data else None
+    return stages
 
 
-def _plain_letter(match: re.Match[bytes]) -> bytes:
-    number = int(match[1], 16)
-    return bytes([number]) if chr(number).isalnum() else match.group()
+def trace(data: bytes, stage: bytes) -> Callable[[int, int], tuple[int, int]]:
+    """Give what tells for a span of a stage of `reveal` where it stands in `data`. Takes 16 bytes for each byte."""
+    plain = data
+    starts = array("L", range(len(data) + 1))
+    while plain != stage:
+        for first, likely, pattern, base in _HIDDEN:
+            if first not in plain or likely not in plain or plain == stage:
+                continue
+            parts: list[bytes] = []
+            moved = array("L")
+            at = 0
+            for match in pattern.finditer(plain):
+                letter = _plain(match, base)
+                if letter:
+                    parts += (plain[at : match.start()], letter)
+                    moved.extend(starts[at : match.start() + 1])
+                    at = match.end()
+            parts.append(plain[at:])
+            moved.extend(starts[at:])
+            plain, starts = b"".join(parts), moved
+    return lambda start, end: (starts[start], starts[end])
 
 
-def _plain_decimal(match: re.Match[bytes]) -> bytes:
-    number = int(match[1])
-    return bytes([number]) if number < 128 and chr(number).isalnum() else match.group()
+def _plain(match: re.Match[bytes], base: int) -> bytes:
+    number = int(match[1], base)
+    return b"%c" % number if number < 128 and (chr(number).isalnum() or number in _OPENERS) else b""
 
 
+def _to_plain_letter(match: re.Match[bytes]) -> bytes:
+    return _plain(match, _HEXADECIMAL) or match.group()
+
+
+def _to_plain_decimal(match: re.Match[bytes]) -> bytes:
+    return _plain(match, 10) or match.group()
+
+
+_HEXADECIMAL: Final = 16
+_OPENERS: Final = frozenset(b"\\&")
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _NAMED: Final = {"&": b"amp", "<": b"lt", ">": b"gt", '"': b"quot", "'": b"apos"}

@@ -32,6 +32,7 @@ from recorder.redact.known import (
     Needle,
     Span,
     reveal,
+    trace,
 )
 from recorder.redact.names import (
     COOKIE_HEADERS,
@@ -307,24 +308,16 @@ class Scanner:
     def known_spans(self, data: bytes) -> list[Span]:
         """Give where known values stand, in any single-step encoding. This is the verification: no rule, no context."""
         found: list[Span] = []
-        for low, plain in self._views(data):
-            for index in self.indexes:
-                for entry, start, end in index.find(low):
-                    if isinstance(entry, Needle):
-                        if plain is None:
-                            found.extend(entry.known.locate(data, start, end, entry, json=False))
-                        else:
-                            found.extend(entry.known.find_escaped(data))
+        low = data.lower()
+        for index in self.indexes:
+            for entry, start, end in index.find(low):
+                if isinstance(entry, Needle):
+                    found.extend(entry.known.locate(data, start, end, entry, json=False))
         for known in self.hard:
             found.extend(known.find_escaped(data))
+        found.extend(self._written_with_escapes(data))
         found.extend(self._wrapped(data))
         return found
-
-    def _views(self, data: bytes) -> Iterator[tuple[bytes, bytes | None]]:
-        yield data.lower(), None
-        plain = reveal(data)
-        if plain is not None:
-            yield plain.lower(), plain
 
     def _rare(self, data: bytes, context: Context, names: Names) -> Iterator[Span]:
         """Find what few leaves have."""
@@ -357,18 +350,22 @@ class Scanner:
                     yield from _personal_span(data, start, end, kind)
 
     def _written_with_escapes(self, data: bytes) -> Iterator[Span]:
-        plain = reveal(data)
-        if plain is None:
-            return
-        low = plain.lower()
-        met = {
-            id(entry.known): entry.known
-            for index in self.indexes
-            for entry, _, _ in index.find(low)
-            if isinstance(entry, Needle)
-        }
-        for known in met.values():
-            yield from known.find_escaped(data)
+        """Find known values whose letters are written as escapes, perhaps once more than once."""
+        for stage in reveal(data):
+            low = stage.lower()
+            found = [
+                span
+                for index in self.indexes
+                for entry, start, end in index.find(low)
+                if isinstance(entry, Needle)
+                for span in entry.known.locate(stage, start, end, entry, json=False)
+            ]
+            found += [span for known in self.hard for span in known.find_escaped(stage)]
+            if found:
+                where = trace(data, stage)
+                for span in found:
+                    start, end = where(span.start, span.end)
+                    yield span._replace(start=start, end=end, style=TEXT, detail=b"")
 
     def _wrapped(self, data: bytes) -> Iterator[Span]:
         """Find known values in base64 that is broken into lines (RFC 2045 section 6.8), also with escaped line ends."""
@@ -459,7 +456,7 @@ def splice(
 
 def replacement_of(data: bytes, span: Span, placeholders: Placeholders, *, binary: bool) -> tuple[bytes, str, str]:
     """Give what takes a span's place, its kind, and the placeholder in its common form."""
-    kind = span.kind or kind_of(span.value) or "secret"
+    kind = span.kind if span.kind and not span.rule.startswith("format:") else kind_of(span.value) or "secret"
     if span.style == LITERAL:
         return span.detail, kind, span.detail.decode("ascii", "replace")
     return _replacement(data, span, kind, placeholders, binary=binary), kind, placeholders.text(span.value, kind)

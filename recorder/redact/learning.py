@@ -43,7 +43,7 @@ class Learned:
     values are gathered, at most `MOST_LEARNED`, and found from the next `settle` on.
     """
 
-    __slots__ = ("_levels", "_most", "_others", "_raw", "_recording", "_values", "forgotten", "longest")
+    __slots__ = ("_changed", "_levels", "_most", "_others", "_raw", "_recording", "_values", "forgotten", "longest")
 
     def __init__(self, others: frozenset[bytes], *, recording: bool) -> None:
         """`others`: values that are known already."""
@@ -54,6 +54,7 @@ class Learned:
         self._raw: set[bytes] = set()
         # Like a log-structured merge tree: a new value goes into a small index, a full one is put into the next.
         self._levels: list[tuple[dict[str, Known], Index]] = [({}, Index(())) for _ in _LEVELS]
+        self._changed = False
         self.longest = 0
         self.forgotten = 0
 
@@ -83,14 +84,19 @@ class Learned:
         self._values[value] = known
         self._raw.add(raw)
         self.longest = max(self.longest, len(raw))
+        self._changed = True
         if self._recording:
             self._index(value, known)
         return True
 
-    def settle(self) -> None:
-        """Find from now on what was gathered."""
+    def settle(self) -> bool:
+        """Find from now on what was gathered. False where nothing was since the last time."""
+        if not self._changed:
+            return False
+        self._changed = False
         if not self._recording:
             self._levels = [(dict(self._values), Index(self._values.values()))]
+        return True
 
     def indexes(self) -> list[Index]:
         """Give the indexes as they are now."""

@@ -16,8 +16,6 @@ from binascii import Error as Base64Error
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
-import orjson
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -30,7 +28,11 @@ MOST: Final = 8 * 1024 * 1024
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]{8,}={0,2}")
 _WRAPPED: Final = re.compile(rb"(?<=[A-Za-z0-9+/=])(?:\r?\n|\\+r\\+n|\\+n)[ \t]*(?=[A-Za-z0-9+/=])")
 _HEX: Final = re.compile(rb"(?:[0-9A-Fa-f]{2}){4,}")
-_STRING: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_ESCAPE: Final = re.compile(
+    rb"\\u([dD][89abAB][0-9A-Fa-f]{2})\\u([dD][c-fC-F][0-9A-Fa-f]{2})|\\u([0-9A-Fa-f]{4})|\\([\"\\/bfnrt])"
+)
+_SHORT: Final = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+_GZIP: Final = b"\x1f\x8b\x08"
 
 
 def holds(data: bytes, values: Iterable[bytes], depth: int = DEPTH) -> bytes | None:
@@ -71,15 +73,22 @@ def _undo(data: bytes) -> Iterator[bytes]:
             even = data[start : start + (len(data) - start) // 2 * 2]
             for codec in ("utf-16-le", "utf-16-be"):
                 yield even.decode(codec, "ignore").encode("utf-8", "ignore")
-    if data[:3] == b"\x1f\x8b\x08" or data[:1] == b"\x78":
-        yield _inflated(data)
+    yield from _files_in(data)
     joined = _WRAPPED.sub(b"", data)
     plain = [piece for run in _BASE64.findall(joined) for piece in _from_base64(run)]
     yield b"\n".join(plain)
     for piece in plain:
-        if piece[:3] == b"\x1f\x8b\x08" or (piece[:1] == b"\x78" and len(piece) > 8):
-            yield _inflated(piece)
+        yield from _files_in(piece)
     yield b"\n".join(bytes.fromhex(run.decode()) for run in _HEX.findall(data))
+
+
+def _files_in(data: bytes) -> Iterator[bytes]:
+    if data[:1] == b"\x78":
+        yield _inflated(data)
+    at = data.find(_GZIP)
+    while at >= 0:
+        yield _inflated(data[at:])
+        at = data.find(_GZIP, at + 1)
 
 
 def _from_base64(run: bytes) -> Iterator[bytes]:
@@ -94,18 +103,17 @@ def _from_base64(run: bytes) -> Iterator[bytes]:
 
 
 def _unescaped(data: bytes) -> bytes:
-    """Undo the escapes of JSON strings: of each string where there are strings, else of the whole."""
-    try:
-        return orjson.loads(b'"' + data + b'"').encode("utf-8", "surrogatepass")  # type: ignore[no-any-return]
-    except (orjson.JSONDecodeError, UnicodeEncodeError):
-        pass  # it is no string's content as a whole
-    parts = []
-    for string in _STRING.findall(data):
-        try:
-            parts.append(orjson.loads(b'"' + string + b'"').encode("utf-8", "surrogatepass"))
-        except (orjson.JSONDecodeError, UnicodeEncodeError):
-            parts.append(string.replace(b"\\/", b"/").replace(b'\\"', b'"'))
-    return b"\n".join(parts)
+    """Undo the escapes of JSON strings, wherever they stand: what is around them need not be JSON."""
+    return _ESCAPE.sub(_character, data)
+
+
+def _character(match: re.Match[bytes]) -> bytes:
+    high, low, single, short = match.groups()
+    if short is not None:
+        return _SHORT.get(short, short)
+    if single is not None:
+        return chr(int(single, 16)).encode("utf-8", "surrogatepass")
+    return chr(0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00).encode("utf-8")
 
 
 def _inflated(data: bytes) -> bytes:
