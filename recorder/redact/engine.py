@@ -77,6 +77,8 @@ _MEASURED: Final = frozenset(
 """Keys of lines whose values a recorder writes of itself."""
 _LATE_BODIES: Final = re.compile(rb',[ \t]*"bodies"[ \t]*:[ \t]*(\{)')
 _REDACTION: Final = re.compile(rb'("redaction"[ \t]*:[ \t]*)(?:"[^"\\]*"|\{[^{}]*\})')
+_CODECS: Final = ("iso-8859-1", "utf-8")
+"""Of a text that is not ASCII: as headers are kept, and as other writers may mean it."""
 _STRING: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _WORD: Final = re.compile(rb"[^\s&;,<>\"'=?]+")
 _HEADER_CONTEXT: Final = Context(url=True)
@@ -437,6 +439,9 @@ class Redactor:
         rules = self._rules
         found: list[Finding] = []
         new, told = self._leaf(octets, _HEADER_CONTEXT, "", lambda data: header_spans(folded, data, rules))
+        if not value.isascii() and codec != "utf-8":
+            again = self._text(new.decode(codec), _HEADER_CONTEXT, "", told)
+            new, codec = again.encode("utf-8", "surrogatepass"), "utf-8"
         if told:
             found.extend(told)
             if folded in rules.credentials:
@@ -467,19 +472,23 @@ class Redactor:
         if known is None:
             octets, codec = _octets(value)
             new, found = self._leaf(octets, context, place)
-            known = (name, new.decode(codec), tuple(found))
+            known = (name, self._text(new.decode(codec), context, place, found), tuple(found))
             if len(value) <= _LONGEST_REMEMBERED and len(self._remembered) < _MOST_REMEMBERED:
                 self._remembered[place + name, value] = known
         findings.extend(known[2])
         return known
 
     def _text(self, text: str, context: Context, place: str, findings: list[Finding]) -> str:
-        octets, codec = _octets(text)
-        new, found = self._leaf(octets, context, place)
-        if not found:
-            return text
-        findings.extend(found)
-        return new.decode(codec)
+        for codec in _CODECS if not text.isascii() else ("ascii",):
+            try:
+                octets = text.encode(codec, "surrogatepass" if codec == "utf-8" else "strict")
+            except UnicodeEncodeError:
+                continue
+            new, found = self._leaf(octets, context, place)
+            if found:
+                findings.extend(found)
+                text = new.decode(codec, "surrogatepass" if codec == "utf-8" else "strict")
+        return text
 
     def _walk(self, value: Any, place: str, findings: list[Finding]) -> Any:  # noqa: ANN401 -- whatever a line holds
         """Redact every text of a value that this release does not know."""
@@ -653,7 +662,11 @@ class Redactor:
 
     def _is_clean(self, data: bytes) -> bool:
         low = data.lower()
-        return not any(index.touches(low) for index in self._scanner.indexes) and not is_hiding(data)
+        return (
+            not self._scanner.hard
+            and not any(index.touches(low) for index in self._scanner.indexes)
+            and not is_hiding(data)
+        )
 
 
 def _streamed(head: dict[str, Any], streams: Mapping[str, Any]) -> dict[Part, StreamedBody]:

@@ -71,8 +71,8 @@ _NUMBER: Final = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _ESCAPE_BEFORE: Final = re.compile(rb"(?:%(?:25)*[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2})\Z")
 _HIDDEN: Final = (
     (b"%", b"%", re.compile(rb"%(?:25)*(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"), 16),
-    (b"\\", b"\\u00", re.compile(rb"\\u00(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[cC])"), 16),
-    (b"\\", b"\\x", re.compile(rb"\\x(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"), 16),
+    (b"\\", b"\\u00", re.compile(rb"\\{1,15}u00(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[cC])"), 16),
+    (b"\\", b"\\x", re.compile(rb"\\{1,15}x(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"), 16),
     (b"&", b"&", re.compile(rb"&(?:amp;)*#0*(\d{2,3});"), 10),
     (b"&", b"&", re.compile(rb"&(?:amp;)*#[xX]0*([2-7][0-9A-Fa-f]);"), 16),
 )
@@ -164,9 +164,9 @@ class Known:
         if not brief:
             yield Needle(raw.hex()[: 2 * _LONGEST_NEEDLE].encode(), self, HEX, 0)
             wide = raw[:_LONGEST_NEEDLE] if self.hard else core
-            text = wide.decode("utf-8", "replace").lower()
-            yield Needle(text.encode("utf-16-le"), self, UTF16, 0)
-            yield Needle(text.encode("utf-16-be"), self, UTF16, 1)
+            text = wide.decode("utf-8", "ignore")  # it may be cut in the middle of a character
+            yield Needle(text.encode("utf-16-le").lower(), self, UTF16, 0)
+            yield Needle(text.encode("utf-16-be").lower(), self, UTF16, 1)
 
     # Where it stands around a needle.
 
@@ -341,22 +341,22 @@ def _any_spelling(character: str) -> bytes:
     forms = [
         re.escape(encoded),
         b"".join(rb"%%(?:25)*%s" % _any_case(b"%02x" % byte) for byte in encoded),
-        b"".join(rb"\\+u%s" % _any_case(units[at : at + 2].hex().encode()) for at in range(0, len(units), 2)),
+        b"".join(rb"\\{1,15}u%s" % _any_case(units[at : at + 2].hex().encode()) for at in range(0, len(units), 2)),
         rb"&(?:amp;)*#(?:0*%d|[xX]0*%s);" % (number, _any_case(b"%x" % number)),
     ]
     if number < 256:
-        forms.append(rb"\\+x" + _any_case(b"%02x" % number))
+        forms.append(rb"\\{1,15}x" + _any_case(b"%02x" % number))
     if character in _NAMED:
         name = _NAMED[character]
         forms.append(rb"&(?:amp;)*%s;" % name)
     if character in _ESCAPES:
-        forms.append(rb"\\+" + _ESCAPES[character])
+        forms.append(rb"\\{1,15}" + _ESCAPES[character])
     if character == "\n":
-        forms += [rb"\r\n", rb"\\+r\\+n", rb"%(?:25)*0[dD]%(?:25)*0[aA]"]
+        forms += [rb"\r\n", rb"\\{1,15}r\\{1,15}n", rb"%(?:25)*0[dD]%(?:25)*0[aA]"]
     if character in '"/':
-        forms.append(rb"\\+" + encoded)
+        forms.append(rb"\\{1,15}" + encoded)
     if character == "\\":
-        forms.append(rb"\\+")
+        forms.append(rb"\\{1,15}")
     if character == " ":
         forms.append(rb"\+")
     forms.sort(key=len, reverse=True)

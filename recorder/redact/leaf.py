@@ -60,10 +60,10 @@ _USERINFO: Final = re.compile(
 )
 _URL_IN_TEXT: Final = re.compile(rb"https?:(?:\\*/){2}([A-Za-z0-9.-]{1,253})(?::\d+)?(?:[^\s\"'<>\\]|\\/){0,8192}")
 _WRAPPED: Final = re.compile(
-    rb"(?:[A-Za-z0-9+/]{40,128}(?:\r?\n|\\+r\\+n|\\+n)[ \t]{0,64}){1,4096}[A-Za-z0-9+/]{0,128}={0,2}"
+    rb"(?:[A-Za-z0-9+/]{40,128}(?:\r?\n|\\{1,15}r\\{1,15}n|\\{1,15}n)[ \t]{0,64}){1,4096}[A-Za-z0-9+/]{0,128}={0,2}"
 )
 _BASE64_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=r"
-_LINE_END: Final = re.compile(rb"(?:\r?\n|\\+r\\+n|\\+n)[ \t]{0,64}")
+_LINE_END: Final = re.compile(rb"(?:\r?\n|\\{1,15}r\\{1,15}n|\\{1,15}n)[ \t]{0,64}")
 _MOST_NEEDLES_FOR_DFA: Final = 4096
 _GROUP: Final = 60
 """Needles of one group; from 65 on the searcher goes byte by byte."""
@@ -245,7 +245,7 @@ class _Ephemeral:
     def __init__(self, rule: Dynamic) -> None:
         names = "|".join(re.escape(name) for name in rule.params)
         self.pattern = re.compile(
-            rf"(?:[?&;]|%(?:25)*(?:26|3[fF])|\\+u00(?:26|3[fF]))(?:{names})(?:=|%(?:25)*3[dD]|\\+u003[dD])"
+            rf"(?:[?&;]|%(?:25)*(?:26|3[fF])|\\{1, 15}u00(?:26|3[fF]))(?:{names})(?:=|%(?:25)*3[dD]|\\{1, 15}u003[dD])"
             rf"((?:(?!%(?:25)*26|\\)[^&#;\s\"'<>])*)".encode()
         )
         self.domains = tuple(domain.lower().encode() for domain in rule.domains)

@@ -33,23 +33,23 @@ _MASKED: Final = re.compile(
     rb"[*.\xe2\x80\xa2xX-]{3,}|[<\[({]{0,2}(?:redacted|filtered|masked|removed|hidden|scrubbed|sanitized|omitted)[>\])}]{0,2}",
     re.IGNORECASE,
 )
-_BLANK: Final = rb"(?:[ \t\r\n]|\\+[nrt])*"
+_BLANK: Final = rb"(?:[ \t\r\n]|\\{1,15}[nrt])*"
 _COLON: Final = re.compile(_BLANK + rb":" + _BLANK)
 _COMMA: Final = re.compile(_BLANK + rb"," + _BLANK)
 _KEY: Final = re.compile(rb"[^\"\\{}<>=&,\r\n\x00-\x1f]{1,64}")
 _ANY_KEY: Final = re.compile(rb'"((?:[^"\\]|\\u[0-9A-Fa-f]{4}){1,128})"[ \t\r\n]*:')
 _JSON_NUMBER: Final = re.compile(rb"-?\d[\d.eE+-]*")
 _QUOTE_OR_BRACKET: Final = re.compile(rb'["{}\[\]]')
-_CODED_QUOTE: Final = re.compile(rb"(%(?:25)*22|&quot;|&#34;|\\+u0022)([A-Za-z0-9_.$-]{0,64})$")
+_CODED_QUOTE: Final = re.compile(rb"(%(?:25)*22|&quot;|&#34;|\\{1,15}u0022)([A-Za-z0-9_.$-]{0,64})$")
 _CODED_REST: Final = (
     rb"([A-Za-z0-9_.$-]{0,64})%s(?:\s|%%20|\+)*(?::|%%(?:25)*3[Aa])(?:\s|%%20|\+)*(?:%s(.{0,4096}?)%s|(-?\d+))"
 )
 
 _NAME_END: Final = re.compile(
-    rb"([A-Za-z0-9_.\-\[\]$~]{0,64}|(?:[A-Za-z0-9_.-]|%5[BbDd]){0,64})(=|%(?:25)*3[dD]|\\+u003[dD])"
+    rb"([A-Za-z0-9_.\-\[\]$~]{0,64}|(?:[A-Za-z0-9_.-]|%5[BbDd]){0,64})(=|%(?:25)*3[dD]|\\{1,15}u003[dD])"
 )
 _NAME_START: Final = re.compile(
-    rb"(?:(^)|([?&;#])|(%(?:25)*(?:26|3[fFbB]|23))|(\\+u00(?:26|3[fF])))((?:[A-Za-z0-9_.\-\[\]$~]|%5[BbDd]){0,64})$"
+    rb"(?:(^)|([?&;#])|(%(?:25)*(?:26|3[fFbB]|23))|(\\{1,15}u00(?:26|3[fF])))((?:[A-Za-z0-9_.\-\[\]$~]|%5[BbDd]){0,64})$"
 )
 _FORM_VALUE: Final = re.compile(rb"[^&\r\n]*")
 _URL_VALUE: Final = re.compile(rb"[^&#\s\"<>]*")
@@ -58,10 +58,10 @@ _TEXT_VALUE: Final = re.compile(rb"[^&#;\s\"'<>\\)\]}]*")
 _CODED_VALUE: Final = re.compile(rb"(?:(?!%(?:25)*(?:26|23))[^&#;\s\"'<>\\])*")
 _HIDDEN_PAIR: Final = re.compile(rb"(?:^|[?&;])([^=&;?#\s]{0,64}%[^=&;?#\s]{0,64})=")
 
-_TAG_START: Final = re.compile(rb"(<|&lt;|\\+u003[cC])((?:[\w.-]+:)?)([\w.-]{0,64})$")
-_TAG_END: Final = re.compile(rb"([\w.-]{0,64})((?:[ \t\r\n][^<>&]{0,1024})?)(?:>|&gt;|\\+u003[eE])")
+_TAG_START: Final = re.compile(rb"(<|&lt;|\\{1,15}u003[cC])((?:[\w.-]+:)?)([\w.-]{0,64})$")
+_TAG_END: Final = re.compile(rb"([\w.-]{0,64})((?:[ \t\r\n][^<>&]{0,1024})?)(?:>|&gt;|\\{1,15}u003[eE])")
 _ATTRIBUTE_END: Final = re.compile(rb"([\w.-]{0,64})[ \t\r\n]*=[ \t\r\n]*(\\*)([\"'])")
-_ATTRIBUTE_START: Final = re.compile(rb"(?:[ \t\r\n]|\\+[nrt])(?:[\w.-]+:)?([\w.-]{0,64})$")
+_ATTRIBUTE_START: Final = re.compile(rb"(?:[ \t\r\n]|\\{1,15}[nrt])(?:[\w.-]+:)?([\w.-]{0,64})$")
 _NAMES_IT: Final = re.compile(rb"(?:\b(?:name|key|id|property|field))[ \t\r\n]*=[ \t\r\n]*\\*$", re.IGNORECASE)
 _ITS_VALUE: Final = re.compile(rb"\bvalue[ \t\r\n]*=[ \t\r\n]*(\\*[\"'])(.*?)\1", re.IGNORECASE | re.DOTALL)
 _KEY_NAME: Final = re.compile(rb"\\*\"(?:name|key)\\*\"" + _BLANK + rb":" + _BLANK + rb"\\*$", re.IGNORECASE)

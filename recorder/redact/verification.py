@@ -26,8 +26,8 @@ MOST: Final = 8 * 1024 * 1024
 """Bytes decoded from one leaf at one depth."""
 
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]{8,}={0,2}")
-_WRAPPED: Final = re.compile(rb"(?<=[A-Za-z0-9+/=])(?:\r?\n|\\+r\\+n|\\+n)[ \t]*(?=[A-Za-z0-9+/=])")
-_HEX: Final = re.compile(rb"(?:[0-9A-Fa-f]{2}){4,}")
+_WRAPPED: Final = re.compile(rb"(?<=[A-Za-z0-9+/=])(?:\r?\n|\\{1,15}r\\{1,15}n|\\{1,15}n)[ \t]*(?=[A-Za-z0-9+/=])")
+_HEX: Final = re.compile(rb"[0-9A-Fa-f]{8,}")
 _ESCAPE: Final = re.compile(
     rb"\\u([dD][89abAB][0-9A-Fa-f]{2})\\u([dD][c-fC-F][0-9A-Fa-f]{2})|\\u([0-9A-Fa-f]{4})|\\([\"\\/bfnrt])"
 )
@@ -79,7 +79,9 @@ def _undo(data: bytes) -> Iterator[bytes]:
     yield b"\n".join(plain)
     for piece in plain:
         yield from _files_in(piece)
-    yield b"\n".join(bytes.fromhex(run.decode()) for run in _HEX.findall(data))
+    runs = [run.decode() for run in _HEX.findall(data)]
+    for start in (0, 1):
+        yield b"\n".join(bytes.fromhex(run[start : start + (len(run) - start) // 2 * 2]) for run in runs)
 
 
 def _files_in(data: bytes) -> Iterator[bytes]:
