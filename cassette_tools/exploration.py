@@ -18,7 +18,7 @@ from cassette_tools.documents import Listing, Node, Scalar, Table
 from cassette_tools.pieces import LARGEST
 from cassette_tools.stand_ins import is_stand_in
 from recorder.coding import CodingError, open_decoder, split_codings
-from recorder.redact.content import context_of, packed_parts, unpack, wide_codec
+from recorder.redact.content import context_of, unpack, wide_codec
 from recorder.redact.headers import header_spans
 from recorder.redact.leaf import Context
 from recorder.redact.names import is_token_endpoint, normalize
@@ -239,12 +239,10 @@ class Exploration:
             plain = plain.decode(codec).encode("utf-8")
             context = context._replace(binary=False)
         self._add(scalar, self._redactor.find(plain, context), plain, where, exact=exact and plain is data)
-        if context.boundary and context.binary:
-            for start, end in packed_parts(plain, context.boundary):
-                packed = unpack(plain[start:end])
-                if packed is not None:
-                    spans = self._redactor.find(packed.plain, packed.context)
-                    self._add(scalar, spans, packed.plain, where, exact=False)
+        for part in _parts(plain, context.boundary) if context.boundary and context.binary else ():
+            packed = unpack(part)
+            if packed is not None:
+                self._add(scalar, self._redactor.find(packed.plain, packed.context), packed.plain, where, exact=False)
 
     def _add(self, scalar: Scalar, spans: list[Span], data: bytes, where: _Where, *, exact: bool = True) -> None:
         upto = 0
@@ -306,6 +304,16 @@ def _unpacked(data: bytes, headers: list[tuple[str, str]]) -> bytes:
     except CodingError:
         return b"".join(out) or data
     return b"".join(out)
+
+
+def _parts(data: bytes, boundary: bytes) -> Iterator[bytes]:
+    """Give the contents of the parts of a multipart body (RFC 2046 section 5.1)."""
+    at = data.find(b"\r\n\r\n")
+    while at >= 0:
+        end = data.find(b"\r\n--" + boundary, at)
+        end = len(data) if end < 0 else end
+        yield data[at + 4 : end]
+        at = data.find(b"\r\n\r\n", end)
 
 
 def _is_text(data: bytes) -> bool:

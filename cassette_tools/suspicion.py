@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from ahocorasick_rs import BytesAhoCorasick, MatchKind
+
 from cassette_tools.stand_ins import is_stand_in
 from recorder.redact.headers import header_spans
 from recorder.redact.names import normalize
@@ -27,11 +29,36 @@ __all__ = ["Suspicion"]
 
 _LONGEST_LIST: Final = 4096
 _REDACTED: Final = b'"redacted":{'
+_DEEPEST: Final = 256
 _MOST_REMEMBERED: Final = 4096
 
-_CODED_YAML: Final = (b"!binary", b"2002:binary", b"base64", b"type: binary", b"encoding: hex")
-_CODED_JSON: Final = (b'"base64"', b'"base64_string"', b'"binary"', b'"hex"', b'"received"')
-_BODY_KEYS: Final = (b"body", b"string", b"text", b"content")
+_YAML: Final = {
+    b"!binary": "coded",
+    b"2002:binary": "coded",
+    b"base64": "coded",
+    b"type: binary": "coded",
+    b"encoding: hex": "coded",
+    b"body:": "body",
+    b"string:": "body",
+    b"text:": "body",
+    b"content:": "body",
+    b"headers:": "headers",
+}
+_JSON: Final = {
+    b'"base64"': "coded",
+    b'"base64_string"': "coded",
+    b'"binary"': "coded",
+    b'"hex"': "coded",
+    b'"received"': "coded",
+    b'"body":': "body",
+    b'"string":': "body",
+    b'"text":': "body",
+    b'"content":': "body",
+    b'"headers"': "headers",
+    b'"trailers"': "headers",
+}
+_MARKS_YAML: Final = (tuple(_YAML.items()), BytesAhoCorasick(list(_YAML), matchkind=MatchKind.LeftmostFirst))
+_MARKS_JSON: Final = (tuple(_JSON.items()), BytesAhoCorasick(list(_JSON), matchkind=MatchKind.LeftmostFirst))
 _BODY_START: Final = re.compile(rb"[ \t\r\n]*[\"']?(?:[A-Za-z0-9+/]{32}|([\w.\[\]%$-]{1,64}+)=)")
 _TOKEN_URL: Final = re.compile(
     rb"/(?:token|access[-_]?token|oauth2?[-_]?token|token[-_]?exchange|exchange[-_]?token|tokens|refresh[-_]?token)"
@@ -72,12 +99,31 @@ class Suspicion:
     def reasons(self, data: bytes, kind: str) -> list[int]:
         """Give offsets of what the scan of the bytes cannot judge; of a document, as soon as there is one."""
         found: list[int] = []
-        for look in (self._coded, self._first_of_forms, self._token_endpoints, self._header_values, self._spread_words):
-            for offset in look(data, kind):
-                found.append(offset)
-                if kind != "lines":
-                    return found
+        for offset in self._reasons(data, kind):
+            found.append(offset)
+            if kind != "lines":
+                break
         return found
+
+    def _reasons(self, data: bytes, kind: str) -> Iterator[int]:
+        marks, finder = _MARKS_YAML if kind == "yaml" else _MARKS_JSON
+        for number, start, end in finder.find_matches_as_indexes(data):
+            what = marks[number][1]
+            if what == "coded":
+                yield start
+            elif what == "body":
+                yield from self._begins_like_form_or_base64(data, end)
+            elif kind != "lines":
+                yield from self._open_headers(_block_headers(data, start) if kind == "yaml" else _members(data, end))
+        if kind != "yaml":
+            yield from self._open_headers(_pairs(data))
+        elif self._spread:
+            low = data.lower()
+            for word in self._spread:
+                yield from _occurrences(low, word)
+        if b"code" in data:
+            for match in _TOKEN_URL.finditer(data):
+                yield match.start()
 
     def _is_harmless(self, data: bytes, hit: Hit) -> bool:
         kind, _, name = hit.rule.partition(":")
@@ -97,32 +143,16 @@ class Suspicion:
             return False
         return not _is_open(header_spans(name, value, rules), value)
 
-    def _coded(self, data: bytes, kind: str) -> Iterator[int]:
-        """Find bodies in base64 or hexadecimal digits."""
-        for mark in _CODED_YAML if kind == "yaml" else _CODED_JSON:
-            yield from _occurrences(data, mark)
+    def _begins_like_form_or_base64(self, data: bytes, at: int) -> Iterator[int]:
+        """Find a form whose first field is sensitive, or a body that looks like base64 and does not say so."""
+        match = _BODY_START.match(data, at)
+        if match is not None and (match[1] is None or self._rules.names.in_body(match[1])):
+            yield at
 
-    def _first_of_forms(self, data: bytes, kind: str) -> Iterator[int]:
-        """Find forms whose first field is sensitive, and bodies that look like base64 and do not say so."""
-        names = self._rules.names
-        for key in _BODY_KEYS:
-            mark = key + b":" if kind == "yaml" else b'"%s":' % key
-            for offset in _occurrences(data, mark):
-                match = _BODY_START.match(data, offset + len(mark))
-                if match is not None and (match[1] is None or names.in_body(match[1])):
-                    yield offset
-
-    def _token_endpoints(self, data: bytes, kind: str) -> Iterator[int]:
-        del kind
-        if b"code" in data:
-            for match in _TOKEN_URL.finditer(data):
-                yield match.start()
-
-    def _header_values(self, data: bytes, kind: str) -> Iterator[int]:
+    def _open_headers(self, headers: Iterator[tuple[int, bytes, bytes]]) -> Iterator[int]:
         """Find sensitive headers in the forms that the scan does not know: pairs, tables, further items of lists."""
-        headers = _yaml_headers if kind == "yaml" else _pairs if kind == "lines" else _json_headers
         known = self._headers
-        for offset, name, value in headers(data):
+        for offset, name, value in headers:
             answer = known.get((name, value))
             if answer is None:
                 if len(known) >= _MOST_REMEMBERED:
@@ -131,12 +161,6 @@ class Suspicion:
                 answer = known[name, value] = _is_open(header_spans(folded, value, self._rules), value)
             if answer:
                 yield offset
-
-    def _spread_words(self, data: bytes, kind: str) -> Iterator[int]:
-        if kind == "yaml" and self._spread:
-            low = data.lower()
-            for word in self._spread:
-                yield from _occurrences(low, word)
 
 
 def _is_count(data: bytes, at: int) -> bool:
@@ -156,18 +180,10 @@ def _pairs(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         yield match.start(), match[1], match[2]
 
 
-def _json_headers(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Give headers in tables, `"headers": {"name": "value"}`, whose values may be lists; and pairs."""
-    for key in (b'"headers"', b'"trailers"'):
-        for offset in _occurrences(data, key):
-            table = _TABLE.match(data, offset + len(key))
-            if table is not None:
-                yield from _members(data, table.end())
-    yield from _pairs(data)
-
-
 def _members(data: bytes, at: int) -> Iterator[tuple[int, bytes, bytes]]:
-    """Give the members of a JSON table from `at` on, one for each value: strings, and lists of them."""
+    """Give the members of a table of JSON behind its key, one for each value: strings, and lists of them."""
+    table = _TABLE.match(data, at)
+    at = len(data) if table is None else table.end()
     while (member := _MEMBER.match(data, at)) is not None:
         at = member.end()
         value = _VALUE.match(data, at)
@@ -184,25 +200,27 @@ def _members(data: bytes, at: int) -> Iterator[tuple[int, bytes, bytes]]:
             return
 
 
-def _yaml_headers(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Give headers in blocks below `headers:`, one for each line that has a value."""
-    for offset in _occurrences(data, b"headers:"):
-        margin = offset - data.rfind(b"\n", 0, offset) - 1
-        at = data.find(b"\n", offset) + 1
-        name = b""
-        while at and (line := _YAML_LINE.match(data, at)) is not None:
-            if len(line[1]) < margin or (len(line[1]) == margin and not line[2]) or line.end() == at:
-                break
-            value = line[4]
-            if line[3] is not None and not line[2]:
-                name = line[3]
-            elif line[3] is not None:
-                value = data[line.start(3) : line.end()]
-            items = value.split(b", ") if value[:1] == b"[" or value[-1:] == b"]" else [value]
-            for item in items if name else ():
-                if item:
-                    yield at, name, item.strip(b"\"' []")
-            at = data.find(b"\n", line.end()) + 1
+def _block_headers(data: bytes, offset: int) -> Iterator[tuple[int, bytes, bytes]]:
+    """Give the headers in the block below `headers:`, which stands at `offset`, one for each line that has a value."""
+    begin = data.rfind(b"\n", max(0, offset - _DEEPEST), offset) + 1
+    margin = offset - begin
+    if margin > _DEEPEST or data[begin:offset].strip(b" -"):
+        return
+    at = data.find(b"\n", offset) + 1
+    name = b""
+    while at and (line := _YAML_LINE.match(data, at)) is not None:
+        space, dash, key, value = line.groups()
+        if len(space) < margin or (len(space) == margin and not dash) or line.end() == at:
+            return
+        if key is not None and not dash:
+            name = key
+        elif key is not None:
+            value = data[line.start(3) : line.end()]
+        items = value.split(b", ") if value[:1] == b"[" or value[-1:] == b"]" else [value]
+        for item in items if name else ():
+            if item:
+                yield at, name, item.strip(b"\"' []")
+        at = data.find(b"\n", line.end()) + 1
 
 
 def _occurrences(data: bytes, mark: bytes) -> Iterator[int]:

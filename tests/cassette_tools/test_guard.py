@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import re
+import time
 import zlib
 from dataclasses import dataclass, field
 from itertools import product
@@ -687,6 +688,33 @@ def test_a_file_that_cannot_be_parsed_is_trouble_and_searched_as_text(data: byte
     assert re.search(r"\(line \d+, column \d+\)", report.trouble)
     assert rules(report) == {"format:github-token"}
     assert "hp_" not in report.trouble
+
+
+_MANY = 40_000
+_REPEATED: dict[str, bytes] = {
+    "headers on one line": b"interactions:\n- a: " + b"headers: " * _MANY,
+    "headers": b"interactions:\n- a:\n" + b"    headers:\n" * _MANY,
+    "open tables": b'{"interactions":[' + b'"headers":{' * _MANY,
+    "open secrets": b'{"interactions":[' + b'"password":{' * _MANY,
+    "open strings": b'{"interactions":[' + b'"password":"' * _MANY,
+    "open lists": b'{"interactions":' + b'["' * _MANY,
+    "escaped line ends": b'interactions:\n- a: "' + b"\\\n" * _MANY,
+    "backslashes": b"interactions:\n- a: " + b"\\" * _MANY,
+    "aliases": b"interactions:\n- a: &a [x]\n" + b"  b: *a\n" * _MANY,
+    "digits": b"interactions:\n- token: " + b"1" * _MANY + b"!\n",
+    "words of stand-ins": b"interactions:\n" + b"- token: " + b"test" * 60 + b"!\n",
+    "user names": b"interactions:\n- a: " + b"http://a:b" * _MANY,
+    "line feeds": b'{"type":"header"}\n' + b"\n" * _MANY,
+    "one word": b"a" * (50 * _MANY),
+    "NUL": bytes(50 * _MANY),
+}
+
+
+@pytest.mark.parametrize("name", _REPEATED)
+def test_time_grows_with_the_size_and_not_with_its_square(name: str) -> None:
+    begun = time.process_time()
+    scanned(_REPEATED[name])
+    assert time.process_time() - begun < 5
 
 
 def test_aliases_do_not_multiply() -> None:
