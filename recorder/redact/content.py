@@ -5,12 +5,13 @@ Law: the bytes decide, the headers only help. Nothing here changes a body, but t
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import zlib
 from base64 import b64encode
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from recorder.coding import CodingError, open_decoder
 from recorder.redact.leaf import Context
@@ -39,12 +40,23 @@ def context_of(headers: Any, data: bytes | None, *, token_request: bool) -> Cont
     for pair in headers if isinstance(headers, list) else ():
         if len(pair) == 2 and isinstance(pair[0], str) and len(pair[0]) == 12 and pair[0].lower() == "content-type":
             kind = str(pair[1])
+    told = _by_type(kind)
+    binary = data is not None and not told.form and not told.textual and not is_text(data)
+    return Context(body=True, form=told.form, token_endpoint=token_request, binary=binary, boundary=told.boundary)
+
+
+class _Told(NamedTuple):
+    form: bool
+    textual: bool
+    boundary: bytes
+
+
+@functools.lru_cache(maxsize=256)
+def _by_type(kind: str) -> _Told:
     boundary = _BOUNDARY.search(kind) if kind[:10].lower() == "multipart/" else None
-    return Context(
-        body=True,
+    return _Told(
         form=kind[: len(_FORM)].lower() == _FORM,
-        token_endpoint=token_request,
-        binary=not _TEXTUAL.match(kind) and data is not None and not is_text(data),
+        textual=_TEXTUAL.match(kind) is not None,
         boundary=(boundary[1] or boundary[2]).encode("iso-8859-1", "replace") if boundary else b"",
     )
 

@@ -18,7 +18,7 @@ import secrets as entropy
 from base64 import b64decode
 from binascii import Error as Base64Error
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -156,7 +156,7 @@ class Redactor:
         self._learning = ForkLock()
         self._learned = Learned(frozenset(known.raw for known in self._known), recording=recording)
         self._scanner = Scanner(self._rules, [self._index], self._hard)
-        self._remembered: dict[tuple[str, str], tuple[str, str, tuple[Finding, ...]]] = {}
+        self._remembered: dict[tuple[str, str, str], tuple[str, str, tuple[Finding, ...]]] = {}
 
     # What it is.
 
@@ -206,7 +206,7 @@ class Redactor:
     def _take_learned(self) -> None:
         self.longest_known = max(self.longest_known, self._learned.longest)
         indexes = [self._index, *self._learned.indexes()]
-        self._scanner = Scanner(self._rules, indexes, self._hard + self._learned.hard())
+        self._scanner = Scanner(self._rules, indexes, self._hard + self._learned.hard()).follow(self._scanner)
 
     # Lines.
 
@@ -224,7 +224,7 @@ class Redactor:
         bodies = record["bodies"]
         head = {key: value for key, value in record.items() if key != "bodies"}
         pieces = _streamed(head, streams) if streams else None
-        head, changed, findings = self._interaction(head, bodies, b"{...}" if bodies else b"{}", pieces)
+        head, changed, findings = self._interaction(head, bodies, pieces)
         return _line(_with_counts(head, findings), _dump(changed)) + b"\n", findings
 
     def redact_line(
@@ -257,10 +257,12 @@ class Redactor:
             head, raw, tail = _taken_apart(line)
         if self._callbacks:
             return self._by_callbacks(line, {**head, "bodies": _object(tail) or {}}, pieces)
-        new, bodies, findings = self._interaction(head, None, tail, pieces)
+        old_bodies = _object(tail) if len(tail) > len(b"{}") else None
+        if old_bodies is None and len(tail) > len(b"{}"):
+            raise ValueError("its bodies are no JSON object")
+        new, bodies, findings = self._interaction(head, old_bodies, pieces)
         if not findings and not pieces:
             return line, []
-        old_bodies = None if bodies is None else _object(tail)
         return _put_together(line, (raw, head, new), (tail, old_bodies, bodies), findings), findings
 
     def _by_callbacks(
@@ -271,7 +273,7 @@ class Redactor:
             changed = callback(deepcopy(record))
             record = record if changed is None else changed
         bodies = record.pop("bodies", {})
-        head, changed_bodies, findings = self._interaction(record, bodies, _dump(bodies), pieces)
+        head, changed_bodies, findings = self._interaction(record, bodies, pieces)
         if before != {**record, "bodies": bodies}:
             findings = [*findings, Finding("policy:callback", "interaction", "text", "")]
         if not findings and not pieces:
@@ -282,10 +284,9 @@ class Redactor:
         self,
         head: dict[str, Any],
         bodies: dict[str, Any] | None,
-        tail: bytes,
         pieces: Mapping[Part, StreamedBody] | None = None,
     ) -> tuple[dict[str, Any], dict[str, Any] | None, list[Finding]]:
-        """Redact an interaction given as its head, and its bodies as an object or as JSON.
+        """Redact an interaction given as its head and its bodies.
 
         Gives the new head, the new bodies (None where there are none) and what was redacted.
         """
@@ -301,11 +302,7 @@ class Redactor:
             if self._is_known_in(head):
                 self._remembered = {}  # something was learned since these headers were looked at
                 head = self._head(head, findings)
-            if len(tail) > 2:
-                if bodies is None:
-                    bodies = _object(tail)
-                    if bodies is None:
-                        raise ValueError("its bodies are no JSON object")
+            if bodies:
                 head, bodies = self._bodies(head, bodies, findings)
             if self._scanner is scanner:
                 break  # nothing was learned on the way that could stand elsewhere in it
@@ -422,38 +419,38 @@ class Redactor:
         remembered = self._remembered
         new: list[Any] = []
         for pair in pairs:
-            known = remembered.get((pair[0], pair[1])) if len(pair) == 2 else None
+            known = remembered.get((place, pair[0], pair[1])) if len(pair) == 2 else None
             if known is None:
                 if len(pair) != 2 or not isinstance(pair[0], str) or not isinstance(pair[1], str):
                     new.append(pair)
                     continue
-                known = self._look_at_header(pair[0], pair[1])
+                known = self._look_at_header(place, pair[0], pair[1])
             new.append((known[0], known[1]))
             if known[2]:
-                findings.extend([replace(finding, place=place) for finding in known[2]])
+                findings.extend(known[2])
         return new
 
-    def _look_at_header(self, name: str, value: str) -> tuple[str, str, tuple[Finding, ...]]:
+    def _look_at_header(self, place: str, name: str, value: str) -> tuple[str, str, tuple[Finding, ...]]:
         folded = normalize(name)
         octets, codec = _octets(value)
         rules = self._rules
         found: list[Finding] = []
-        new, told = self._leaf(octets, _HEADER_CONTEXT, "", lambda data: header_spans(folded, data, rules))
+        new, told = self._leaf(octets, _HEADER_CONTEXT, place, lambda data: header_spans(folded, data, rules))
         if not value.isascii() and codec != "utf-8":
-            again = self._text(new.decode(codec), _HEADER_CONTEXT, "", told)
+            again = self._text(new.decode(codec), _HEADER_CONTEXT, place, told)
             new, codec = again.encode("utf-8", "surrogatepass"), "utf-8"
         if told:
             found.extend(told)
             if folded in rules.credentials:
                 self._learn_password(octets)
         new_name, name_codec = _octets(name)
-        changed, told = self._leaf(new_name, _NAME_CONTEXT, "")
+        changed, told = self._leaf(new_name, _NAME_CONTEXT, place)
         found.extend(told)
         known = (changed.decode(name_codec) if told else name, new.decode(codec), tuple(found))
         if len(name) + len(value) <= _LONGEST_REMEMBERED:
             if len(self._remembered) >= _MOST_REMEMBERED:
                 self._remembered = {}
-            self._remembered[name, value] = known
+            self._remembered[place, name, value] = known
         return known
 
     def _learn_password(self, credentials: bytes) -> None:
@@ -468,13 +465,13 @@ class Redactor:
         self, name: str, value: str, context: Context, place: str, findings: list[Finding]
     ) -> tuple[str, str, tuple[Finding, ...]]:
         """Redact a text that comes again and again."""
-        known = self._remembered.get((place + name, value))
+        known = self._remembered.get((place, name, value))
         if known is None:
             octets, codec = _octets(value)
             new, found = self._leaf(octets, context, place)
             known = (name, self._text(new.decode(codec), context, place, found), tuple(found))
             if len(value) <= _LONGEST_REMEMBERED and len(self._remembered) < _MOST_REMEMBERED:
-                self._remembered[place + name, value] = known
+                self._remembered[place, name, value] = known
         findings.extend(known[2])
         return known
 

@@ -65,6 +65,10 @@ _WRAPPED: Final = re.compile(
 _BASE64_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=r"
 _LINE_END: Final = re.compile(rb"(?:\r?\n|\\{1,15}r\\{1,15}n|\\{1,15}n)[ \t]{0,64}")
 _MOST_NEEDLES_FOR_DFA: Final = 4096
+_SHORT: Final = 4096
+"""Bytes of a leaf up to which one search for all needles is quicker than several for groups of them."""
+_MARKS: Final = [b"%", b"\\", b"&", b"@", b"\n"]
+"""Without one of these nothing is written with escapes, no URL has userinfo, and no base64 is broken into lines."""
 _GROUP: Final = 60
 """Needles of one group; from 65 on the searcher goes byte by byte."""
 _MOST_GROUPS: Final = 10
@@ -129,15 +133,20 @@ class Index:
             for start in (range(0, len(self._needles), _GROUP) if few else ())
         ]
 
+    @property
+    def needles(self) -> list[bytes]:
+        """What is looked for, in lower case."""
+        return self._needles
+
     def touches(self, low: bytes) -> bool:
         """Tell quickly whether there is anything to look at."""
-        if self._groups:
+        if self._groups and len(low) > _SHORT:
             return any(group.find_matches_as_indexes(low) for group in self._groups)
         return bool(self._needles) and bool(self._all().find_matches_as_indexes(low))
 
     def find(self, low: bytes) -> Iterable[tuple[Needle | Format, int, int]]:
         """Give what may stand where."""
-        if not self._needles or (self._groups and not self.touches(low)):
+        if not self._needles or (self._groups and len(low) > _SHORT and not self.touches(low)):
             return ()
         table = self._table
         hits = self._all().find_matches_as_indexes(low, overlapping=True)
@@ -155,10 +164,10 @@ class Index:
 class Stems:
     """Finds where a name may stand. Bodies repeat their names: where one was found harmless is remembered."""
 
-    __slots__ = ("_harmless", "_searcher")
+    __slots__ = ("_harmless", "_searcher", "needles")
 
     def __init__(self, stems: Iterable[str]) -> None:
-        needles = sorted(stem.encode() for stem in stems)
+        needles = self.needles = sorted(stem.encode() for stem in stems)
         self._searcher = BytesAhoCorasick(needles, matchkind=MatchKind.LeftmostFirst) if needles else None
         self._harmless: set[bytes] = set()
 
@@ -259,18 +268,22 @@ class _Ephemeral:
 class Scanner:
     """Finds what has to go from a leaf, by the rules and by the known values of its indexes."""
 
-    __slots__ = ("hard", "indexes", "rules")
+    __slots__ = ("_gate", "_plain_policy", "hard", "indexes", "rules")
 
     def __init__(self, rules: Rules, indexes: list[Index], hard: tuple[Known, ...] = ()) -> None:
         """`hard`: the known values without a core, which are searched for one by one."""
         self.rules = rules
         self.indexes = indexes
         self.hard = hard
+        self._plain_policy = not (hard or rules.urls or rules.dynamic or rules.json_paths or rules.personal)
+        self._gate: BytesAhoCorasick | None = None
 
     def spans(self, data: bytes, context: Context) -> list[Span]:
         """Give the spans that go, in order and apart from each other."""
         found: list[Span] = []
         low = data.lower()
+        if len(low) <= _SHORT and self._plain_policy and not self._may_hold(low, context):
+            return found
         names = self.rules.token_names if context.token_endpoint else self.rules.names
         for index in self.indexes:
             for entry, start, end in index.find(low):
@@ -289,6 +302,19 @@ class Scanner:
         found.extend(self._rare(data, context, names))
         return resolve(found) if len(found) > 1 else found
 
+    def _may_hold(self, low: bytes, context: Context) -> bool:
+        """Tell by one search for everything whether a short leaf may hold anything. Certain when it says no."""
+        if context.token_endpoint:
+            return True
+        if self._gate is None:
+            needles = {needle for index in self.indexes[:1] for needle in index.needles}
+            self._gate = BytesAhoCorasick(
+                sorted(needles.union(self.rules.stems.needles, _MARKS)), implementation=Implementation.DFA
+            )
+        if self._gate.find_matches_as_indexes(low):
+            return True
+        return any(index.touches(low) for index in self.indexes[1:])
+
     def _places(self, data: bytes, low: bytes, context: Context, names: Names, found: list[Span]) -> None:
         stems = self.rules.token_stems if context.token_endpoint else self.rules.stems
         look = None
@@ -304,6 +330,11 @@ class Scanner:
             if span is not None:
                 found.append(span)
                 covered = span.end
+
+    def follow(self, other: Scanner) -> Scanner:
+        """Take over what a scanner with the same rules and first index has built."""
+        self._gate = other._gate
+        return self
 
     def known_spans(self, data: bytes) -> list[Span]:
         """Give where known values stand, in any single-step encoding. This is the verification: no rule, no context."""
