@@ -184,20 +184,29 @@ class Ways:
 
 
 def both_ways(
-    folder: Path, exchanges: Sequence[Exchange], origin: Origin, secrets: Sequence[str] = (), **choices: Any
+    folder: Path,
+    exchanges: Sequence[Exchange],
+    origin: Origin,
+    secrets: Sequence[str] = (),
+    *,
+    code: int = 0,
+    **choices: Any,
 ) -> Ways:
-    """Record the exchanges as they are; record them with redaction, and redact the first cassette."""
+    """Record the exchanges as they are; record them with redaction, and redact the first cassette.
+
+    `code`: with what `ctools resanitize` ends; 1 where something had to go as a whole.
+    """
     raw = take(folder / "raw.jsonl", exchanges, origin, redact=False, **choices)
 
     def make(way: str) -> Taken:
         if way == "recorded":
             return take(folder / "recorded.jsonl", exchanges, origin, secrets=list(secrets), **choices)
-        return resanitize(raw.path, folder / "resanitized.jsonl", secrets)
+        return resanitize(raw.path, folder / "resanitized.jsonl", secrets, code=code)
 
     return Ways(raw, Lazily(make))
 
 
-def resanitize(source: Path, out: Path, secrets: Sequence[str], *options: str) -> Taken:
+def resanitize(source: Path, out: Path, secrets: Sequence[str], *options: str, code: int = 0) -> Taken:
     """Redact a cassette by a process of `ctools`; the secrets reach it in a file."""
     arguments = [*options]
     if secrets:
@@ -205,7 +214,7 @@ def resanitize(source: Path, out: Path, secrets: Sequence[str], *options: str) -
         listed.write_bytes(orjson.dumps(list(secrets)))
         arguments += ["--secrets-file", str(listed)]
     done = ctools("resanitize", source, "-o", out, *arguments)
-    assert done.code == 0, done.errors
+    assert done.code == code, done.errors
     for secret in secrets:
         assert secret not in done.text + done.errors
     return read(out)

@@ -25,7 +25,7 @@ import brotli
 import zstandard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = ["Leaf", "Leak", "decodings", "expand", "find", "fragments", "leaks_in", "leaves", "needles"]
 
@@ -64,9 +64,10 @@ class Leak:
         return f"line {self.line}, {self.place}{''.join(f' < {step}' for step in self.chain)}"
 
 
-def leaks_in(cassette: bytes, secret: str, depth: int = 1, *, partial: bool = False) -> list[Leak]:
-    """Find a secret in the bytes of a cassette. With `partial` a piece of two thirds of it counts, too."""
-    wanted = fragments(secret) if partial else needles(secret)
+def leaks_in(cassette: bytes, secret: str | Sequence[str], depth: int = 1, *, partial: bool = False) -> list[Leak]:
+    """Find a secret, or any of several, in the bytes of a cassette. With `partial` two thirds of one count, too."""
+    secrets = [secret] if isinstance(secret, str) else secret
+    wanted = frozenset().union(*map(fragments if partial else needles, secrets))
     found = [Leak(number, "the line itself", ()) for number, line in _lines(cassette) if _holds(line, wanted)]
     for leaf in leaves(cassette):
         if leaf.folded:
