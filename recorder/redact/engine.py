@@ -23,6 +23,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
+from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
 from recorder.capture import UNREADABLE, encode_content
 from recorder.redact import content
@@ -75,6 +76,8 @@ _MEASURED: Final = frozenset(
     }
 )
 """Keys of lines whose values a recorder writes of itself."""
+_UNSEEN: Final = BytesAhoCorasick([b'"base64":"', b"\\u0000"], matchkind=MatchKind.LeftmostFirst)
+"""Where these stand, a line has more in it than its own bytes show."""
 _LATE_BODIES: Final = re.compile(rb',[ \t]*"bodies"[ \t]*:[ \t]*(\{)')
 _REDACTION: Final = re.compile(rb'("redaction"[ \t]*:[ \t]*)(?:"[^"\\]*"|\{[^{}]*\})')
 _CODECS: Final = ("iso-8859-1", "utf-8")
@@ -655,7 +658,7 @@ class Redactor:
             for entry, start, end in index.find(low):
                 if isinstance(entry, Needle) and any(entry.known.locate(data, start, end, entry, json=False)):
                     return False
-        return not is_hiding(data) and b'"base64":"' not in data and b"\\u0000" not in data
+        return not _UNSEEN.find_matches_as_indexes(data) and not is_hiding(data)
 
     def _is_clean(self, data: bytes) -> bool:
         low = data.lower()

@@ -18,6 +18,8 @@ from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ahocorasick_rs import BytesAhoCorasick, MatchKind
+
 from recorder.redact.placeholders import MARK
 
 if TYPE_CHECKING:
@@ -70,15 +72,20 @@ _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]*")
 _NUMBER: Final = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _ESCAPE_BEFORE: Final = re.compile(rb"(?:%(?:25)*[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2})\Z")
 _HIDDEN: Final = (
-    (b"%", b"%", re.compile(rb"%(?:25)*(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"), 16),
-    (b"\\", b"\\u00", re.compile(rb"\\{1,15}u00(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[cC])"), 16),
-    (b"\\", b"\\x", re.compile(rb"\\{1,15}x(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"), 16),
-    (b"&", b"&", re.compile(rb"&(?:amp;)*#0*(\d{2,3});"), 10),
-    (b"&", b"&", re.compile(rb"&(?:amp;)*#[xX]0*([2-7][0-9A-Fa-f]);"), 16),
+    (b"%", re.compile(rb"%(?:25)*(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"), 16),
+    (b"\\u00", re.compile(rb"\\{1,15}u00(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[cC])"), 16),
+    (b"\\x", re.compile(rb"\\{1,15}x(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"), 16),
+    (b"&", re.compile(rb"&(?:amp;)*#0*(\d{2,3});"), 10),
+    (b"&", re.compile(rb"&(?:amp;)*#[xX]0*([2-7][0-9A-Fa-f]);"), 16),
 )
-"""Letters and digits that are written as escapes, though they need none: what they begin with, what makes them likely,
-their form, and the base of their number. The backslash and the ampersand count, too: they begin other escapes.
+"""Letters and digits that are written as escapes, though they need none: what stands in them, their form, and the base
+of their number. The backslash and the ampersand count, too: they begin other escapes.
 """
+_ESCAPES_SEARCHER: Final = BytesAhoCorasick(
+    [b"%3", b"%4", b"%5", b"%6", b"%7", b"%25", b"\\u00", b"\\x", b"&#", b"&amp;#", b"&amp;amp;"],
+    matchkind=MatchKind.LeftmostFirst,
+)
+"""Finds quickly that there is none of them, which is so nearly always: one search costs a fraction of several."""
 _MOST_STAGES: Final = 3
 
 # How a value stands, and so what takes its place.
@@ -267,20 +274,21 @@ def doubt(value: str) -> str | None:
 
 def is_hiding(data: bytes) -> bool:
     """Tell whether letters or digits in `data` are written as escapes."""
-    return any(
-        first in data and likely in data and any(_plain(match, base) for match in pattern.finditer(data))
-        for first, likely, pattern, base in _HIDDEN
+    return bool(_ESCAPES_SEARCHER.find_matches_as_indexes(data)) and any(
+        _plain(match, base) for likely, pattern, base in _HIDDEN if likely in data for match in pattern.finditer(data)
     )
 
 
 def reveal(data: bytes) -> list[bytes]:
     """Give what `data` says when its needless escapes are undone once, and again: a few stages, each another."""
     stages: list[bytes] = []
+    if not _ESCAPES_SEARCHER.find_matches_as_indexes(data):
+        return stages
     plain = data
     for _ in range(_MOST_STAGES):
         before = plain
-        for first, likely, pattern, base in _HIDDEN:
-            if first in plain and likely in plain:
+        for likely, pattern, base in _HIDDEN:
+            if likely in plain:
                 plain = pattern.sub(_to_plain_letter if base == _HEXADECIMAL else _to_plain_decimal, plain)
                 if plain != before and (not stages or stages[-1] != plain):
                     stages.append(plain)
@@ -294,8 +302,8 @@ def trace(data: bytes, stage: bytes) -> Callable[[int, int], tuple[int, int]]:
     plain = data
     starts = array("L", range(len(data) + 1))
     while plain != stage:
-        for first, likely, pattern, base in _HIDDEN:
-            if first not in plain or likely not in plain or plain == stage:
+        for likely, pattern, base in _HIDDEN:
+            if likely not in plain or plain == stage:
                 continue
             parts: list[bytes] = []
             moved = array("L")

@@ -114,13 +114,14 @@ class Index:
     needles are looked for with their overlaps, since one may hide another.
     """
 
-    __slots__ = ("_groups", "_needles", "_searcher", "_table")
+    __slots__ = ("_groups", "_needles", "_searcher", "_table", "has_known")
 
     def __init__(self, known: Iterable[Known], formats: Iterable[Format] = ()) -> None:
         table: dict[bytes, list[Needle | Format]] = {}
         for value in known:
             for needle in value.needles:
                 table.setdefault(needle.pattern, []).append(needle)
+        self.has_known = bool(table)
         for form in formats:
             for literal in form.needles:
                 table.setdefault(literal, []).append(form)
@@ -268,7 +269,7 @@ class _Ephemeral:
 class Scanner:
     """Finds what has to go from a leaf, by the rules and by the known values of its indexes."""
 
-    __slots__ = ("_gate", "_plain_policy", "hard", "indexes", "rules")
+    __slots__ = ("_gate", "_has_known", "_plain_policy", "hard", "indexes", "rules")
 
     def __init__(self, rules: Rules, indexes: list[Index], hard: tuple[Known, ...] = ()) -> None:
         """`hard`: the known values without a core, which are searched for one by one."""
@@ -276,6 +277,7 @@ class Scanner:
         self.indexes = indexes
         self.hard = hard
         self._plain_policy = not (hard or rules.urls or rules.dynamic or rules.json_paths or rules.personal)
+        self._has_known = any(index.has_known for index in indexes)
         self._gate: BytesAhoCorasick | None = None
 
     def spans(self, data: bytes, context: Context) -> list[Span]:
@@ -400,7 +402,7 @@ class Scanner:
 
     def _wrapped(self, data: bytes) -> Iterator[Span]:
         """Find known values in base64 that is broken into lines (RFC 2045 section 6.8), also with escaped line ends."""
-        if not _may_be_wrapped(data):
+        if not self._has_known or not _may_be_wrapped(data):
             return
         for block in _WRAPPED.finditer(data):
             joined = _LINE_END.sub(b"", block[0])
@@ -435,7 +437,7 @@ def _look_at(data: bytes, context: Context) -> Look:
 def _may_be_wrapped(data: bytes) -> bool:
     """Tell quickly whether a line of base64 may end somewhere: most texts have blanks in forty characters."""
     for mark in (b"\n", b"\\n"):
-        at = data.find(mark, 40) if mark[:1] in data else -1
+        at = data.find(mark, 40)
         while at >= 0:
             line = data[at - 40 : at].rstrip(b"\r\\")
             if line.isalnum() or not line.translate(None, _BASE64_BYTES):

@@ -28,6 +28,8 @@ __all__ = ["WORD_BYTES", "Look", "Names", "find_hidden_names", "find_value", "is
 _LONGEST_NAME: Final = 64
 _TAG_REACH: Final = 1024
 _MOST_REMEMBERED: Final = 4096
+_MOST_WORDS: Final = 4
+"""Words that a name with blanks may have."""
 
 _MASKED: Final = re.compile(
     rb"[*.\xe2\x80\xa2xX-]{3,}|[<\[({]{0,2}(?:redacted|filtered|masked|removed|hidden|scrubbed|sanitized|omitted)[>\])}]{0,2}",
@@ -92,7 +94,10 @@ class Names:
         """Tell whether words, with blanks between them, have a sensitive name in them, or are one together."""
         answer = self._words.get(words)
         if answer is None:
-            answer = any(any(self._ask(name)) for name in {words, words.strip(), *words.split(b" ")} if name)
+            pieces = words.split()
+            answer = any(any(self._ask(name)) for name in pieces)
+            if not answer and 1 < len(pieces) <= _MOST_WORDS:
+                answer = any(self._ask(b"".join(pieces)))
             if len(self._words) >= _MOST_REMEMBERED:
                 self._words.clear()
             self._words[words] = answer
@@ -447,6 +452,8 @@ def _in_markup(data: bytes, start: int, end: int, names: Names) -> Span | None:
     if not names.in_body(name):
         return None
     until = data.find(opening[1] + b"/" + opening[2] + name, closing.end())
+    if until < 0 and data.lstrip()[:1] != b"<":
+        return None  # `token=<TOKEN>` in a text is no element; in a document that is cut off it may be one
     return _markup_span(data, closing.end(), until if until >= 0 else len(data), name, is_open=until < 0)
 
 
