@@ -76,7 +76,8 @@ class Block:
 
     `line` is the number of its first physical line in the file, from 1; `interactions` says how many interactions stand
     ahead of it. `bodies` tells whether body lines are in it. A `long` one is over LONGEST bytes because of them.
-    `holes` are damaged ranges (start, end) that a body in pieces stands around: they belong to nothing.
+    `holes` are damaged ranges (start, end) that a body in pieces stands around: they belong to nothing. `again`: it was
+    redacted before, by the same rules; what may be left are values that were learned since.
     """
 
     offset: int
@@ -86,6 +87,7 @@ class Block:
     bodies: bool = False
     long: bool = False
     holes: tuple[tuple[int, int], ...] = ()
+    again: bool = False
 
 
 class Process(NamedTuple):

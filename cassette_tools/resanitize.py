@@ -283,7 +283,7 @@ class _Pass:
                 _take(splice, step)
                 _take_findings(step, findings)
                 told.add(step.size)
-            self.blocks.append(replace(block, offset=start, size=splice.size - start, holes=()))
+            self.blocks.append(replace(block, offset=start, size=splice.size - start, holes=(), again=True))
             self.changed.append(changed)
         if at < self._size:
             splice.put(self._size - at, b"")

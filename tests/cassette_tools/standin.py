@@ -63,6 +63,9 @@ class Standin:
             findings.extend(streamed.findings)
         return new, findings
 
+    def is_settled(self, data: bytes, /) -> bool:
+        return False
+
     def open_stream(self, part: Any, headers: Any, url: str | None, /) -> Stream:
         self.streams.append((part, headers, url))
         return Stream(self, f"{part}.body")

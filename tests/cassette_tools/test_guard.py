@@ -17,7 +17,7 @@ from urllib.parse import quote
 import orjson
 import pytest
 import requests
-import vcr  # type: ignore[import-untyped]
+import vcr
 import yaml
 import zstandard
 
