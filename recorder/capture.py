@@ -305,9 +305,13 @@ class BodyCapture:
             self._redact(data[start:] if start else data)
 
     def _stream_bite(self, decoder: Decoder, bite: bytes) -> None:
+        decoded: list[bytes] = []
         try:
-            decoded = self._decode_bite(decoder, bite)
+            self._decode_bite(decoder, bite, decoded)
         except CodingError as error:
+            if self.redaction is not None:
+                for piece in decoded:  # the rest of the bite is not stored, so this much of it can be
+                    self._redact(piece)
             self._go_raw(str(error), bite)
             return
         for piece in decoded:
@@ -315,9 +319,8 @@ class BodyCapture:
         # What follows the last byte that gave something may begin anywhere in its bite.
         self._unsettled = bite if decoded else self._unsettled + bite
 
-    def _decode_bite(self, decoder: Decoder, data: bytes) -> list[bytes]:
-        """Decode a little, whole or not at all. Raises CodingError."""
-        out: list[bytes] = []
+    def _decode_bite(self, decoder: Decoder, data: bytes, out: list[bytes]) -> None:
+        """Decode a little into `out`. Raises CodingError; what was decoded up to there is in `out` then."""
         size = 0
         for piece in decoder.feed(data):
             size += len(piece)
@@ -327,7 +330,6 @@ class BodyCapture:
             out.append(piece)
         if not out and len(self._unsettled) > _MOST_UNSETTLED:
             raise CodingError(f"gives nothing for {_MOST_UNSETTLED // 1024} KiB")
-        return out
 
     def _go_raw(self, trouble: str, bite: bytes = b"") -> None:
         """Give up decoding, and store as it came whatever may not have been decoded.

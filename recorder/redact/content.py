@@ -148,7 +148,9 @@ def follow(headers: list[Any], before: tuple[Any, Any], size: int, old: bytes | 
         if name == "content-length" and value in [str(size_before) for size_before in before]:
             value = str(size)
         elif old is not None and new is not None and isinstance(value, str) and name in _DIGESTS:
-            for algorithm in ("md5", "sha1", "sha256", "sha512"):
+            for algorithm, digits in _ALGORITHMS:
+                if not _could_be_digest(value, digits, hexadecimal_only=name == "etag"):
+                    continue
                 was = hashlib.new(algorithm, old, usedforsecurity=False)
                 now = hashlib.new(algorithm, new, usedforsecurity=False)
                 value = value.replace(b64encode(was.digest()).decode(), b64encode(now.digest()).decode())
@@ -157,9 +159,18 @@ def follow(headers: list[Any], before: tuple[Any, Any], size: int, old: bytes | 
     return out
 
 
+_ALGORITHMS: Final = (("md5", 32), ("sha1", 40), ("sha256", 64), ("sha512", 128))
+_HEX_RUN: Final = re.compile(r"(?<![0-9A-Fa-f])(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128})(?![0-9A-Fa-f])")
 _DIGESTS: Final = frozenset(
     {"content-md5", "digest", "content-digest", "repr-digest", "x-amz-content-sha256", "etag", "x-content-digest"}
 )
+
+
+def _could_be_digest(value: str, digits: int, *, hexadecimal_only: bool) -> bool:
+    """Tell quickly whether a header may hold a digest of so many hexadecimal digits, or the same in base64."""
+    if any(len(run) == digits for run in _HEX_RUN.findall(value)):
+        return True
+    return not hexadecimal_only and len(value) >= 2 * digits // 3
 
 
 def is_text(data: bytes) -> bool:

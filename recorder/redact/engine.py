@@ -228,6 +228,7 @@ class Redactor:
         head = {key: value for key, value in record.items() if key != "bodies"}
         pieces = _streamed(head, streams) if streams else None
         head, changed, findings = self._interaction(head, bodies, pieces)
+        findings = [*findings, *_left_out(record)]
         return _line(_with_counts(head, findings), _dump(changed)) + b"\n", findings
 
     def redact_line(
@@ -669,6 +670,16 @@ class Redactor:
         )
 
 
+def _left_out(record: dict[str, Any]) -> list[Finding]:
+    """Tell of bodies that the capture stored a part of only, because the rest could not be looked into."""
+    messages = ((part, record.get(part)) for part in _PARTS)
+    return [
+        Finding("verify", f"{part}.body", "removed", "")
+        for part, message in messages
+        if isinstance(message, dict) and isinstance(message.get("body"), dict) and "removed" in message["body"]
+    ]
+
+
 def _streamed(head: dict[str, Any], streams: Mapping[str, Any]) -> dict[Part, StreamedBody]:
     """Tell of bodies that went out in pieces while they were recorded: their descriptions are right already."""
     told: dict[Part, StreamedBody] = {}
@@ -784,7 +795,7 @@ def _line(head: dict[str, Any], tail: bytes) -> bytes:
 
 
 def _went_whole(findings: list[Finding]) -> bool:
-    return any(finding.rule == "verify" and finding.kind == "removed" for finding in findings)
+    return bool(findings) and any(finding.rule == "verify" and finding.kind == "removed" for finding in findings)
 
 
 def _is_coded(message: dict[str, Any]) -> bool:

@@ -65,9 +65,9 @@ _WRAPPED: Final = re.compile(
 _BASE64_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=r"
 _LINE_END: Final = re.compile(rb"(?:\r?\n|\\{1,15}r\\{1,15}n|\\{1,15}n)[ \t]{0,64}")
 _MOST_NEEDLES_FOR_DFA: Final = 4096
-_SHORT: Final = 4096
+_SHORT: Final = 512
 """Bytes of a leaf up to which one search for all needles is quicker than several for groups of them."""
-_MARKS: Final = [b"%", b"\\", b"&", b"@", b"\n"]
+_MARKS: Final = [b"%", b"\\u00", b"\\x", b"&#", b"&amp;", b"@", b"\n", b"\\n"]
 """Without one of these nothing is written with escapes, no URL has userinfo, and no base64 is broken into lines."""
 _GROUP: Final = 60
 """Needles of one group; from 65 on the searcher goes byte by byte."""
