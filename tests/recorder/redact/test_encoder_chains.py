@@ -135,15 +135,15 @@ def redactor_for(secret: str, *, deep: bool = False) -> Redactor:
     return redactor
 
 
-def surrounded(encoder: str, secret: bytes, before: bytes, after: bytes) -> bytes:
-    """Encode, and put it in between. A compressed body is a body of its own and stands alone.
+def apart(secret: str) -> bytes:
+    """Give the bytes of a secret. Digits stand apart: as a part of a longer number they are another number."""
+    return f"<{secret}>".encode() if secret.isdigit() else secret.encode()
 
-    Digits stand apart: as a part of a longer number they are another number.
-    """
+
+def surrounded(encoder: str, secret: bytes, before: bytes, after: bytes) -> bytes:
+    """Encode, and put it in between. A compressed body is a body of its own and stands alone."""
     encoded = ENCODERS[encoder](secret)
-    if encoder == "gzip":
-        return encoded
-    return before + b"<" + encoded + b">" + after if secret.isdigit() else before + encoded + after
+    return encoded if encoder == "gzip" else before + encoded + after
 
 
 def left(data: bytes, secret: str, depth: int) -> list[tuple[str, ...]]:
@@ -173,14 +173,14 @@ def interaction(body: bytes) -> bytes:
 
 
 def check_text(secret: str, encoder: str, before: bytes, after: bytes) -> None:
-    data = surrounded(encoder, secret.encode(), before, after)
+    data = surrounded(encoder, apart(secret), before, after)
     redacted, findings = redactor_for(secret).redact_text(data, "response.body")
     assert bool(findings) == (redacted != data)
     assert left(redacted, secret, 1) == []
 
 
 def check_line(secret: str, encoder: str, before: bytes, after: bytes) -> None:
-    line = interaction(surrounded(encoder, secret.encode(), before, after))
+    line = interaction(surrounded(encoder, apart(secret), before, after))
     redacted, findings = redactor_for(secret).redact_line(line)
     assert bool(findings) == (redacted != line)
     assert leaks_in(redacted, secret, 1) == []
@@ -192,7 +192,7 @@ def check_line(secret: str, encoder: str, before: bytes, after: bytes) -> None:
 
 
 def check_deep(secret: str, inner: str, outer: str, before: bytes, after: bytes) -> None:
-    data = surrounded(outer, ENCODERS[inner](secret.encode()), before, after)
+    data = surrounded(outer, ENCODERS[inner](apart(secret)), before, after)
     redacted, findings = redactor_for(secret, deep=True).redact_text(data, "response.body")
     assert bool(findings) == (redacted != data)
     assert left(redacted, secret, 2) == []
@@ -200,7 +200,7 @@ def check_deep(secret: str, inner: str, outer: str, before: bytes, after: bytes)
 
 def check_shallow(secret: str, inner: str, outer: str, before: bytes, after: bytes) -> None:
     """Two encodings without `deep`: nothing is promised of the second, but whatever one step shows must go."""
-    data = surrounded(outer, ENCODERS[inner](secret.encode()), before, after)
+    data = surrounded(outer, ENCODERS[inner](apart(secret)), before, after)
     redacted, _ = redactor_for(secret).redact_text(data, "response.body")
     assert left(redacted, secret, 1) == []
 
@@ -246,7 +246,7 @@ def placed(place: str, text: str) -> bytes:
 
 
 def check_place(place: str, secret: str, encoder: str, before: str, after: str) -> None:
-    line = placed(place, surrounded(encoder, secret.encode(), before.encode(), after.encode()).decode())
+    line = placed(place, surrounded(encoder, apart(secret), before.encode(), after.encode()).decode())
     redactor = redactor_for(secret)
     redacted, findings = redactor.redact_line(line)
     assert bool(findings) == (redacted != line)
@@ -353,7 +353,7 @@ def test_nothing_is_left_of_several_secrets_side_by_side(several: list[str], dat
     text = b""
     for each in several:
         encoder = data.draw(st.sampled_from(sorted(TEXTUAL | BINARY)))
-        text += ENCODERS[encoder](each.encode()) + data.draw(st.sampled_from([b"<", b" ", b"&", b"x"]))
+        text += ENCODERS[encoder](apart(each)) + data.draw(st.sampled_from([b"<", b" ", b"&", b"x"]))
     redacted, _ = redactor.redact_text(text, "response.body")
     assert [each for each in several if left(redacted, each, 1)] == []
 
@@ -362,7 +362,7 @@ def test_nothing_is_left_of_several_secrets_side_by_side(several: list[str], dat
 @given(secrets, st.sampled_from(sorted(TEXTUAL | BINARY)), st.integers(1, 60), st.integers(0, 60))
 def test_nothing_is_left_in_a_stream_however_it_is_cut(secret: str, encoder: str, size: int, start: int) -> None:
     redactor = redactor_for(secret)
-    data = b"lorem ipsum. " * 10 + b" " * start + ENCODERS[encoder](secret.encode()) + b" dolor sit amet" * 10
+    data = b"lorem ipsum. " * 10 + b" " * start + ENCODERS[encoder](apart(secret)) + b" dolor sit amet" * 10
     stream = redactor.open_stream("response", [["Content-Type", "text/plain"]], "https://api.example/")
     out = b"".join(stream.feed(data[at : at + size]) for at in range(0, len(data), size)) + stream.finish()
     assert left(out, secret, 1) == []
