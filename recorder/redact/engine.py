@@ -28,7 +28,7 @@ from ahocorasick_rs import BytesAhoCorasick, MatchKind
 from recorder.capture import UNREADABLE, encode_content
 from recorder.redact import content
 from recorder.redact.headers import header_spans, password_of
-from recorder.redact.known import SHORTEST_PROVABLE, Known, Needle, Span, doubt, is_hiding
+from recorder.redact.known import SHORTEST_PROVABLE, Known, Span, doubt, is_hiding
 from recorder.redact.leaf import Context, Finding, Index, Rules, Scanner, resolve, splice
 from recorder.redact.learning import MOST_LEARNED, Learned, worth_learning
 from recorder.redact.lines import change_texts, replace_texts, splice_values
@@ -354,13 +354,7 @@ class Redactor:
 
     def _is_known_in(self, head: dict[str, Any]) -> bool:
         """Tell whether a known value may be left in a head: the verification of what comes from memory."""
-        data = _dump(head)
-        low = data.lower()
-        for index in self._scanner.indexes:
-            for entry, start, end in index.find(low):
-                if isinstance(entry, Needle) and any(entry.known.locate(data, start, end, entry, json=False)):
-                    return True
-        return False
+        return any(self._scanner.plainly_known(_dump(head)))
 
     # The head: everything but bodies.
 
@@ -652,13 +646,8 @@ class Redactor:
 
         For output that was redacted by these rules before, when more values have been learned since.
         """
-        low = data.lower()
-        if self._scanner.hard or self._deep:
+        if self._scanner.hard or self._deep or any(self._scanner.plainly_known(data)):
             return False
-        for index in self._scanner.indexes:
-            for entry, start, end in index.find(low):
-                if isinstance(entry, Needle) and any(entry.known.locate(data, start, end, entry, json=False)):
-                    return False
         return not _UNSEEN.find_matches_as_indexes(data) and not is_hiding(data)
 
     def _is_clean(self, data: bytes) -> bool:

@@ -16,14 +16,14 @@ import re
 from array import array
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
 from recorder.redact.placeholders import MARK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 __all__ = [
     "SHORTEST",
@@ -31,6 +31,7 @@ __all__ = [
     "Known",
     "Needle",
     "Span",
+    "Windows",
     "bare_number",
     "doubt",
     "is_hiding",
@@ -86,6 +87,7 @@ _ESCAPES_SEARCHER: Final = BytesAhoCorasick(
     matchkind=MatchKind.LeftmostFirst,
 )
 """Finds quickly that there is none of them, which is so nearly always: one search costs a fraction of several."""
+_OPENERS_OF_ESCAPES: Final = (b"%", b"\\", b"&")
 _MOST_STAGES: Final = 3
 
 # How a value stands, and so what takes its place.
@@ -129,10 +131,14 @@ class Needle(NamedTuple):
     detail: int
 
 
+Windows: TypeAlias = "dict[Known, list[tuple[int, int]]]"
+"""Parts of a leaf in which a value may stand with escapes: in order, apart from each other."""
+
+
 class Known:
     """One value that must not stay anywhere. `rule` names its source."""
 
-    __slots__ = ("_core_at", "_digits", "_pattern", "_whole", "hard", "kind", "needles", "raw", "rule")
+    __slots__ = ("_core_at", "_digits", "_openers", "_pattern", "_whole", "hard", "kind", "needles", "raw", "rule")
 
     def __init__(self, value: str, rule: str, *, brief: bool = False) -> None:
         """Take a value for which `doubt` has no word, or says that it is short.
@@ -147,6 +153,9 @@ class Known:
         core = max(_RUN.findall(self.raw), key=len, default=b"")
         self._core_at = self.raw.find(core)
         self._whole = core == self.raw
+        self._openers = (
+            _OPENERS_OF_ESCAPES + ((b"+",) if b" " in self.raw else ()) + ((b"\n",) if b"\n" in self.raw else ())
+        )
         self.hard = len(core) < _SHORTEST_CORE and len(self.raw) >= SHORTEST_PROVABLE
         if self.hard:
             self._core_at = 0
@@ -177,11 +186,17 @@ class Known:
 
     # Where it stands around a needle.
 
-    def locate(self, data: bytes, start: int, end: int, needle: Needle, *, json: bool) -> Iterator[Span]:
-        """Give the spans of this value around a needle found at [start, end) of `data` (not lower-cased)."""
+    def locate(
+        self, data: bytes, start: int, end: int, needle: Needle, windows: Windows, *, json: bool
+    ) -> Iterator[Span]:
+        """Give the spans of this value around a needle found at [start, end) of `data` (not lower-cased).
+
+        Where it may stand there with escapes, that is put into `windows`, for `search`: of many needles close together
+        each byte is to be searched once.
+        """
         style = needle.style
         if style == TEXT:
-            yield from self._textual(data, start, json=json)
+            yield from self._textual(data, start, windows, json=json)
         elif style == BASE64:
             yield from self._in_base64(data, start, needle.detail)
         elif style == HEX:
@@ -194,13 +209,23 @@ class Known:
         elif data[start:end] == self.raw and not _joined(data, start, end):  # a short one
             yield self._span(start, end)
 
+    def search(self, data: bytes, windows: Iterable[tuple[int, int]]) -> Iterator[Span]:
+        """Give the spans of this value in parts of `data`, whatever escapes it is written with."""
+        for start, end in windows:
+            part = data[start:end]
+            if not any(mark in part for mark in self._openers):
+                continue  # without escapes it would have been found as it is
+            for match in self._tolerant().finditer(data, start, end):
+                if self._stands_alone(data, *match.span()):
+                    yield self._span(*match.span())
+
     def find_escaped(self, data: bytes) -> Iterator[Span]:
-        """Give all spans, whatever escapes the value is written with. Slow: for what `reveal` has shown."""
+        """Give all spans, whatever escapes the value is written with. Slow: for values without a core."""
         for match in self._tolerant().finditer(data):
             if self._stands_alone(data, *match.span()):
                 yield self._span(*match.span())
 
-    def _textual(self, data: bytes, start: int, *, json: bool) -> Iterator[Span]:
+    def _textual(self, data: bytes, start: int, windows: Windows, *, json: bool) -> Iterator[Span]:
         begin = start - self._core_at
         end = begin + len(self.raw)
         if begin >= 0 and data[begin:end] == self.raw:
@@ -211,15 +236,13 @@ class Known:
             else:
                 yield self._span(begin, end)
         elif not self._whole:
-            yield from self._around(data, start, start + 1)
-
-    def _around(self, data: bytes, start: int, end: int) -> Iterator[Span]:
-        reach = _LONGEST_ESCAPE * len(self.raw)
-        for match in self._tolerant().finditer(data, max(0, start - reach), min(len(data), end + reach)):
-            if match.start() <= start and match.end() >= end:
-                yield self._span(*match.span())
-            if match.start() > start:
-                return
+            reach = _LONGEST_ESCAPE * len(self.raw)
+            first, last = max(0, start - reach), min(len(data), start + reach)
+            noted = windows.setdefault(self, [])
+            if noted and noted[-1][1] >= first:
+                noted[-1] = (noted[-1][0], max(last, noted[-1][1]))
+            else:
+                noted.append((first, last))
 
     def _in_base64(self, data: bytes, start: int, alignment: int) -> Iterator[Span]:
         quad = start - (0, 2, 3)[alignment]

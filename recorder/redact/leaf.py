@@ -31,6 +31,7 @@ from recorder.redact.known import (
     Known,
     Needle,
     Span,
+    Windows,
     reveal,
     trace,
 )
@@ -287,16 +288,19 @@ class Scanner:
         if len(low) <= _SHORT and self._plain_policy and not self._may_hold(low, context):
             return found
         names = self.rules.token_names if context.token_endpoint else self.rules.names
+        windows: Windows = {}
         for index in self.indexes:
             for entry, start, end in index.find(low):
                 if isinstance(entry, Needle):
-                    found.extend(entry.known.locate(data, start, end, entry, json=context.body))
+                    found.extend(entry.known.locate(data, start, end, entry, windows, json=context.body))
                     if context.fold_case:
                         found.extend(_in_any_case(low, start, end, entry))
                 else:
                     token = span_at(entry, data, start)
                     if token is not None:
                         found.append(_format_span(data, token, entry.slug))
+        for known, parts in windows.items():
+            found.extend(known.search(data, parts))
         if not context.binary:
             self._places(data, low, context, names, found)
         for known in self.hard:
@@ -340,17 +344,23 @@ class Scanner:
 
     def known_spans(self, data: bytes) -> list[Span]:
         """Give where known values stand, in any single-step encoding. This is the verification: no rule, no context."""
-        found: list[Span] = []
-        low = data.lower()
-        for index in self.indexes:
-            for entry, start, end in index.find(low):
-                if isinstance(entry, Needle):
-                    found.extend(entry.known.locate(data, start, end, entry, json=False))
+        found = list(self.plainly_known(data))
         for known in self.hard:
             found.extend(known.find_escaped(data))
         found.extend(self._written_with_escapes(data))
         found.extend(self._wrapped(data))
         return found
+
+    def plainly_known(self, data: bytes) -> Iterator[Span]:
+        """Give where known values stand by their needles."""
+        low = data.lower()
+        windows: Windows = {}
+        for index in self.indexes:
+            for entry, start, end in index.find(low):
+                if isinstance(entry, Needle):
+                    yield from entry.known.locate(data, start, end, entry, windows, json=False)
+        for known, parts in windows.items():
+            yield from known.search(data, parts)
 
     def _rare(self, data: bytes, context: Context, names: Names) -> Iterator[Span]:
         """Find what few leaves have."""
@@ -385,14 +395,7 @@ class Scanner:
     def _written_with_escapes(self, data: bytes) -> Iterator[Span]:
         """Find known values whose letters are written as escapes, perhaps once more than once."""
         for stage in reveal(data):
-            low = stage.lower()
-            found = [
-                span
-                for index in self.indexes
-                for entry, start, end in index.find(low)
-                if isinstance(entry, Needle)
-                for span in entry.known.locate(stage, start, end, entry, json=False)
-            ]
+            found = list(self.plainly_known(stage))
             found += [span for known in self.hard for span in known.find_escaped(stage)]
             if found:
                 where = trace(data, stage)
@@ -410,7 +413,7 @@ class Scanner:
             for index in self.indexes:
                 for entry, start, end in index.find(low):
                     if isinstance(entry, Needle) and entry.style == BASE64:
-                        for span in entry.known.locate(joined, start, end, entry, json=False):
+                        for span in entry.known.locate(joined, start, end, entry, {}, json=False):
                             detail = b"%d:%d:%s" % (span.start, span.end, span.detail)
                             yield span._replace(start=block.start(), end=block.end(), style=WRAPPED, detail=detail)
 
