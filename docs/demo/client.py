@@ -1,20 +1,24 @@
-"""The program that the demo records: an ordinary requests client. It knows nothing of recording."""
+"""The program that the demo records: an ordinary requests client. It knows nothing of recording, or of redaction."""
 
 from __future__ import annotations
 
+import os
 import sys
 
 import requests
 
+PASSWORD = "correct-horse-battery-9"  # noqa: S105 -- made up
+
 
 def main() -> None:
-    """Do what clients do: pages, a form, a download as a stream, a redirect, and two things that go wrong."""
+    """Do what clients do: log in, get pages, a download as a stream, a redirect, and meet two things that go wrong."""
     url, bundle = sys.argv[1:]
     with requests.Session() as session:
         session.trust_env = False
         session.verify = bundle
+        session.headers["Authorization"] = f"Bearer {os.environ['API_TOKEN']}"
         pages = [session.get(f"{url}/json", params={"page": page}).json() for page in range(40)]
-        created = session.post(f"{url}/echo", json={"name": "žluťoučký kůň", "price": 1.10})
+        login = session.post(f"{url}/echo", json={"user": "žluťoučký kůň", "password": PASSWORD, "price": 1.10})
         with session.get(f"{url}/bytes/20000000", stream=True) as download:
             size = sum(len(part) for part in download.iter_content(65536))
         session.get(f"{url}/gzip")
@@ -24,7 +28,7 @@ def main() -> None:
             session.get("http://127.0.0.1:9/nobody-listens-here")
         except requests.ConnectionError:
             print("one server was not there, as expected")
-    print(f"{len(pages)} pages, {created.status_code} for a POST, {size} bytes streamed, {missing.status_code} for one")
+    print(f"{len(pages)} pages, {login.status_code} for a POST, {size} bytes streamed, {missing.status_code} for one")
 
 
 if __name__ == "__main__":
