@@ -21,7 +21,7 @@ from collections.abc import Callable
 from threading import get_ident
 from typing import Any, Final, Protocol
 
-from recorder.coding import PIECE, CodingError, Decoder, open_decoder
+from recorder.coding import PIECE, CodingError, Decoder, are_compressing, open_decoder
 from recorder.system import SYSTEM
 
 __all__ = ["BodyCapture", "Content", "encode_content"]
@@ -292,6 +292,7 @@ class BodyCapture:
                 self._decoded = True
             except CodingError as error:
                 self._trouble = str(error)
+                self._removed = self.redaction is not None and are_compressing(self._codings)
         held.reverse()
         while held:
             self._stream(held.pop())

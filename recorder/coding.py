@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
-__all__ = ["PIECE", "CodingError", "Decoder", "open_decoder", "split_codings"]
+__all__ = ["PIECE", "CodingError", "Decoder", "are_compressing", "open_decoder", "split_codings"]
 
 PIECE: Final = 256 * 1024
 """Bytes: the most that one step of a decoder gives; br gives up to twice that, zstd rounds its blocks."""
 
 _MOST_CODINGS = 5
 """Codings on top of each other that are taken off; urllib3's limit is the same."""
+_COMPRESSING: Final = frozenset(
+    {"gzip", "deflate", "br", "zstd", "compress", "x-compress", "lzma", "xz", "bzip2", "dcb", "dcz"}
+)
 _ZSTD_WINDOW = 23
 """The most that a zstd stream may ask for, as a power of two: what RFC 9659 section 3 allows for HTTP."""
 _ZSTD_INPUT = 64
@@ -253,6 +256,11 @@ def split_codings(header: str) -> list[str]:
     return [
         {"x-gzip": "gzip", "x-deflate": "deflate"}.get(name, name) for name in names if name not in ("", "identity")
     ]
+
+
+def are_compressing(codings: list[str]) -> bool:
+    """Tell whether one of `codings` hides what is in a body. `aws-chunked`, and mistakes such as `utf-8`, do not."""
+    return not _COMPRESSING.isdisjoint(codings)
 
 
 def open_decoder(codings: list[str]) -> Decoder:

@@ -266,7 +266,9 @@ class Recording:
         }
         line, findings = redactor.redact_record(record, streams)
         for finding in findings:
-            if finding.rule == "verify":
+            if finding.rule == "unreadable":
+                self._tell("unreadable", "a body could not be decoded, so nothing is known of it; it was left out")
+            elif finding.rule == "verify":
                 self.removed += 1
                 self._tell(
                     "removed",

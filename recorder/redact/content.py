@@ -19,7 +19,7 @@ from recorder.redact.leaf import Context
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Packed", "binary_parts", "context_of", "follow", "is_text", "unpack", "wide_codec"]
+__all__ = ["Packed", "binary_parts", "context_of", "follow", "is_text", "says_text", "unpack", "wide_codec"]
 
 MOST_UNPACKED: Final = 32 * 1024 * 1024
 """Bytes that a compressed file inside a body may grow to, to be looked into."""
@@ -29,6 +29,7 @@ _BOUNDARY: Final = re.compile(r"boundary\s*=\s*(?:\"([^\"]{1,200})\"|([^\s;]{1,2
 _TEXTUAL: Final = re.compile(
     r"text/|.*(?:json|xml|javascript|urlencoded|graphql|yaml|csv|html)|multipart/", re.IGNORECASE
 )
+_PAIR: Final = 2
 _FORM: Final = "application/x-www-form-urlencoded"
 _GZIP: Final = b"\x1f\x8b\x08"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
@@ -36,13 +37,22 @@ _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 
 def context_of(headers: Any, data: bytes | None, *, token_request: bool) -> Context:  # noqa: ANN401 -- pairs, or None
     """Tell what a body is. `data` None: it is a stream, and its headers are all that is known."""
-    kind = ""
-    for pair in headers if isinstance(headers, list) else ():
-        if len(pair) == 2 and isinstance(pair[0], str) and len(pair[0]) == 12 and pair[0].lower() == "content-type":
-            kind = str(pair[1])
-    told = _by_type(kind)
+    told = _by_type(_type_in(headers))
     binary = data is not None and not told.form and not told.textual and not is_text(data)
     return Context(body=True, form=told.form, token_endpoint=token_request, binary=binary, boundary=told.boundary)
+
+
+def says_text(headers: Any) -> bool:  # noqa: ANN401 -- pairs, or None
+    """Tell whether the headers say that a body is text of some kind."""
+    return _by_type(_type_in(headers)).textual
+
+
+def _type_in(headers: Any) -> str:  # noqa: ANN401 -- pairs, or None
+    kind = ""
+    for pair in headers if isinstance(headers, list) else ():
+        if len(pair) == _PAIR and len(pair[0]) == len("content-type") and pair[0].lower() == "content-type":
+            kind = str(pair[1])
+    return kind
 
 
 class _Told(NamedTuple):

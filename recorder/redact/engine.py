@@ -26,6 +26,7 @@ import orjson
 from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
 from recorder.capture import UNREADABLE, encode_content
+from recorder.coding import are_compressing, split_codings
 from recorder.redact import content
 from recorder.redact.headers import header_spans, password_of
 from recorder.redact.known import SHORTEST_PROVABLE, Known, Span, doubt, is_hiding
@@ -76,6 +77,7 @@ _MEASURED: Final = frozenset(
     }
 )
 """Keys of lines whose values a recorder writes of itself."""
+_ORDINARY: Final = _MEASURED | {"request", "response", "error", "connection"}
 _UNSEEN: Final = BytesAhoCorasick([b'"base64":"', b"\\u0000"], matchkind=MatchKind.LeftmostFirst)
 """Where these stand, a line has more in it than its own bytes show."""
 _LATE_BODIES: Final = re.compile(rb',[ \t]*"bodies"[ \t]*:[ \t]*(\{)')
@@ -159,9 +161,14 @@ class Redactor:
         self._learning = ForkLock()
         self._learned = Learned(frozenset(known.raw for known in self._known), recording=recording)
         self._scanner = Scanner(self._rules, [self._index], self._hard)
-        self._remembered: dict[tuple[str, str, str], tuple[str, str, tuple[Finding, ...]]] = {}
+        self._remembered: dict[str, dict[tuple[str, str], tuple[str, str, tuple[Finding, ...]]]] = {}
 
     # What it is.
+
+    @property
+    def deep(self) -> bool:
+        """Whether values in several encodings, one inside another, are looked for."""
+        return self._deep
 
     @property
     def forgotten(self) -> int:
@@ -244,10 +251,13 @@ class Redactor:
         bare = line[: len(line) - len(ending)] if ending else line
         kind = _kind_of(bare)
         if kind == "interaction":
-            new, findings = self._interaction_line(bare, pieces or {})
+            try:
+                new, findings = self._interaction_line(bare, pieces or {})
+            except (TypeError, AttributeError, KeyError, IndexError):
+                raise ValueError("not as the format says") from None
         elif kind == "header":
             new, findings = self._header_line(bare)
-        elif self._is_clean(bare):
+        elif not self._deep and self._is_clean(bare):
             return line, []
         else:
             new, findings = self._other_line(bare)
@@ -305,7 +315,7 @@ class Redactor:
             head = self._head(head, findings)
             if self._is_known_in(head):
                 self._remembered = {}  # something was learned since these headers were looked at
-                head = self._head(head, findings)
+                head = self._head(head, findings, thorough=True)
             if bodies:
                 head, bodies = self._bodies(head, bodies, findings)
             if self._scanner is scanner:
@@ -358,7 +368,7 @@ class Redactor:
 
     # The head: everything but bodies.
 
-    def _head(self, head: dict[str, Any], findings: list[Finding]) -> dict[str, Any]:
+    def _head(self, head: dict[str, Any], findings: list[Finding], *, thorough: bool = False) -> dict[str, Any]:
         new = dict(head)
         request, response, error = head.get("request"), head.get("response"), head.get("error")
         if isinstance(request, dict):
@@ -367,11 +377,9 @@ class Redactor:
             new["response"] = self._response(response, findings)
         if isinstance(error, dict):
             new["error"] = self._error(error, findings)
-        rest = _dump(
-            {key: value for key, value in new.items() if key not in ("request", "response", "error", *_MEASURED)}
-        )
-        if not self._is_clean(rest):
-            for key in new.keys() - _MEASURED - {"request", "response", "error"}:
+        unknown = head.keys() - (_ORDINARY if not thorough else _ORDINARY - {"connection"})
+        for key in unknown:
+            if not self._is_clean(_dump(new[key])):
                 new[key] = self._walk(new[key], key, findings)
         return new
 
@@ -414,10 +422,10 @@ class Redactor:
     def _headers(self, pairs: Any, place: str, findings: list[Finding]) -> Any:  # noqa: ANN401 -- whatever a line holds
         if not isinstance(pairs, list):
             return pairs
-        remembered = self._remembered
+        remembered = self._remembered.get(place) or {}
         new: list[Any] = []
         for pair in pairs:
-            known = remembered.get((place, pair[0], pair[1])) if len(pair) == 2 else None
+            known = remembered.get(tuple(pair))
             if known is None:
                 if len(pair) != 2 or not isinstance(pair[0], str) or not isinstance(pair[1], str):
                     new.append(pair)
@@ -446,9 +454,7 @@ class Redactor:
         found.extend(told)
         known = (changed.decode(name_codec) if told else name, new.decode(codec), tuple(found))
         if len(name) + len(value) <= _LONGEST_REMEMBERED:
-            if len(self._remembered) >= _MOST_REMEMBERED:
-                self._remembered = {}
-            self._remembered[place, name, value] = known
+            self._keep(place, name, value, known)
         return known
 
     def _learn_password(self, credentials: bytes) -> None:
@@ -463,15 +469,21 @@ class Redactor:
         self, name: str, value: str, context: Context, place: str, findings: list[Finding]
     ) -> tuple[str, str, tuple[Finding, ...]]:
         """Redact a text that comes again and again."""
-        known = self._remembered.get((place, name, value))
+        known = self._remembered.get(place, {}).get((name, value))
         if known is None:
             octets, codec = _octets(value)
             new, found = self._leaf(octets, context, place)
             known = (name, self._text(new.decode(codec), context, place, found), tuple(found))
-            if len(value) <= _LONGEST_REMEMBERED and len(self._remembered) < _MOST_REMEMBERED:
-                self._remembered[place, name, value] = known
+            if len(value) <= _LONGEST_REMEMBERED:
+                self._keep(place, name, value, known)
         findings.extend(known[2])
         return known
+
+    def _keep(self, place: str, name: str, value: str, known: tuple[str, str, tuple[Finding, ...]]) -> None:
+        kept = self._remembered.get(place)
+        if kept is None or len(kept) >= _MOST_REMEMBERED:
+            kept = self._remembered[place] = {}
+        kept[name, value] = known
 
     def _text(self, text: str, context: Context, place: str, findings: list[Finding]) -> str:
         for codec in _CODECS if not text.isascii() else ("ascii",):
@@ -516,7 +528,7 @@ class Redactor:
             context = content.context_of(message.get("headers"), data, token_request=_is_token_request(part, url))
             new: bytes | None
             if _is_coded(message) and not content.is_text(data):
-                new, found, why = None, [Finding("verify", f"{part}.body", "removed", "")], UNREADABLE
+                new, found, why = None, [Finding("unreadable", f"{part}.body", "removed", "")], UNREADABLE
             else:
                 new, found = self._body(data, context, f"{part}.body")
                 why = "a known value could not be taken out of it"
@@ -567,7 +579,7 @@ class Redactor:
     def open_stream(self, part: Part, headers: Any, url: str | None) -> BodyStream:  # noqa: ANN401 -- pairs, or None
         """Begin a body that is beyond the limit, of a request or a response with these headers."""
         context = content.context_of(headers, None, token_request=_is_token_request(part, url))
-        return BodyStream(self, context, f"{part}.body")
+        return BodyStream(self, context, f"{part}.body", maybe_binary=not content.says_text(headers))
 
     # One leaf.
 
@@ -663,7 +675,7 @@ def _left_out(record: dict[str, Any]) -> list[Finding]:
     """Tell of bodies that the capture stored a part of only, because the rest could not be looked into."""
     messages = ((part, record.get(part)) for part in _PARTS)
     return [
-        Finding("verify", f"{part}.body", "removed", "")
+        Finding("unreadable", f"{part}.body", "removed", "")
         for part, message in messages
         if isinstance(message, dict) and isinstance(message.get("body"), dict) and "removed" in message["body"]
     ]
@@ -790,7 +802,17 @@ def _went_whole(findings: list[Finding]) -> bool:
 def _is_coded(message: dict[str, Any]) -> bool:
     """Tell whether a body's content coding is still on, because it could not be taken off."""
     body = message.get("body")
-    return isinstance(body, dict) and bool(body.get("coding_error")) and not body.get("coding")
+    if not isinstance(body, dict) or not body.get("coding_error") or body.get("coding"):
+        return False
+    headers = message.get("headers")
+    return are_compressing(
+        [
+            coding
+            for pair in (headers if isinstance(headers, list) else ())
+            if pair[0].lower() == "content-encoding"
+            for coding in split_codings(pair[1])
+        ]
+    )
 
 
 def _with_counts(head: dict[str, Any], findings: list[Finding]) -> dict[str, Any]:

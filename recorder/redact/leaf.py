@@ -63,12 +63,17 @@ _URL_IN_TEXT: Final = re.compile(rb"https?:(?:\\*/){2}([A-Za-z0-9.-]{1,253})(?::
 _WRAPPED: Final = re.compile(
     rb"(?:[A-Za-z0-9+/]{40,128}(?:\r?\n|\\{1,15}r\\{1,15}n|\\{1,15}n)[ \t]{0,64}){1,4096}[A-Za-z0-9+/]{0,128}={0,2}"
 )
+_NEXT_LINES: Final = (re.compile(rb"\n[ \t]*[A-Za-z0-9+/]"), re.compile(rb"\\n[ \t]*[A-Za-z0-9+/]"))
+_SHORTEST_LINE: Final = 36
 _BASE64_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=r"
 _LINE_END: Final = re.compile(rb"(?:\r?\n|\\{1,15}r\\{1,15}n|\\{1,15}n)[ \t]{0,64}")
 _MOST_NEEDLES_FOR_DFA: Final = 4096
 _SHORT: Final = 512
 """Bytes of a leaf up to which one search for all needles is quicker than several for groups of them."""
-_MARKS: Final = [b"%", b"\\u00", b"\\x", b"&#", b"&amp;", b"@", b"\n", b"\\n"]
+_MARKS: Final = [
+    *(b"%25", b"%2d", b"%3", b"%4", b"%5", b"%6", b"%7"),
+    *(b"\\u00", b"\\x", b"&#", b"&amp;", b"@", b"\n", b"\\n"),
+]
 """Without one of these nothing is written with escapes, no URL has userinfo, and no base64 is broken into lines."""
 _GROUP: Final = 60
 """Needles of one group; from 65 on the searcher goes byte by byte."""
@@ -439,13 +444,11 @@ def _look_at(data: bytes, context: Context) -> Look:
 
 def _may_be_wrapped(data: bytes) -> bool:
     """Tell quickly whether a line of base64 may end somewhere: most texts have blanks in forty characters."""
-    for mark in (b"\n", b"\\n"):
-        at = data.find(mark, 40)
-        while at >= 0:
-            line = data[at - 40 : at].rstrip(b"\r\\")
-            if line.isalnum() or not line.translate(None, _BASE64_BYTES):
+    for line_end in _NEXT_LINES:
+        for match in line_end.finditer(data):
+            line = data[max(0, match.start() - 40) : match.start()].rstrip(b"\r\\")
+            if len(line) >= _SHORTEST_LINE and not line.translate(None, _BASE64_BYTES):
                 return True
-            at = data.find(mark, at + 40)
     return False
 
 
@@ -459,6 +462,10 @@ def resolve(spans: list[Span]) -> list[Span]:
     for span in spans:
         if apart and span.start < apart[-1].end:
             last = apart[-1]
+            if span.style == UTF16 == last.style and span.start == last.start + 1:
+                # The high byte of the character before makes one of each byte order: the even one it is.
+                apart[-1] = span if last.start % 2 else last
+                continue
             if span.end > last.end and span.style == BASE64 == last.style:
                 continue  # two values in one run of base64: the next round finds the second where it is then
             if span.end > last.end:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from recorder.redact.content import is_text
 from recorder.redact.leaf import Context, Finding, replacement_of, resolve
 
 if TYPE_CHECKING:
@@ -44,13 +45,15 @@ class BodyStream:
         "_context",
         "_counts",
         "_cut_off",
+        "_maybe_binary",
         "_place",
         "_redactor",
         "_window",
         "settled",
     )
 
-    def __init__(self, redactor: Redactor, context: Context, place: str) -> None:
+    def __init__(self, redactor: Redactor, context: Context, place: str, *, maybe_binary: bool = False) -> None:
+        """`maybe_binary`: the headers do not say that it is text; then its beginning decides."""
         self._redactor = redactor
         self._context = context
         self._place = place
@@ -60,6 +63,7 @@ class BodyStream:
         self._at = 0  # offset of the first byte that `feed` has not given
         self._counts: dict[tuple[str, str, str], int] = {}
         self._cut_off = False
+        self._maybe_binary = maybe_binary
         self.settled = 0
 
     @property
@@ -97,6 +101,10 @@ class BodyStream:
 
     def _settle(self, *, last: bool) -> list[Edit]:
         buffer, base = self._buffer, self._base
+        if self._maybe_binary:
+            self._maybe_binary = False
+            begins_as_text = any(is_text(buffer[: len(buffer) - cut]) for cut in range(4))  # a character may be cut
+            self._context = self._context._replace(binary=not begins_as_text)
         begin = self.settled - base
         if self._cut_off:
             self.settled = base + len(buffer)
@@ -135,7 +143,9 @@ class BodyStream:
 
     def _verified(self, buffer: bytes, begin: int, cut: int, base: int, edits: list[Edit]) -> list[Edit]:
         """Look once more at what would come out. Where a known value is left, all of that part goes."""
-        if not edits or not self._redactor.known_in(_apply(buffer[begin:cut], edits, base + begin)):
+        if not (edits or self._redactor.deep) or not self._redactor.known_in(
+            _apply(buffer[begin:cut], edits, base + begin)
+        ):
             return edits
         self._count("verify", "removed", "")
         return [(base + begin, base + cut, self._redactor.mark(buffer[begin:cut]))]
