@@ -54,7 +54,7 @@ def take_over(path: str | os.PathLike[str]) -> Policy:
         raise PolicyError(
             f"{path}: the redaction policy of this run cannot be read ({error.strerror}); has the run ended?"
         ) from error
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, UsageError):
+    except (ValueError, KeyError, TypeError, AttributeError, UsageError):
         raise PolicyError(f"{path}: not a policy of this release; is another one installed there?") from None
 
 

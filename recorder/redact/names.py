@@ -94,7 +94,7 @@ _STEMS: Final = tuple(
     sorted(
         _words(
             """
-            token secret passw pwd passphrase passcode key jwt bearer authoriz credential connection sess cookie
+            token secret pass pwd key jwt bearer authoriz credential connection sess cookie
             assertion saml verifier otp mfa factor recovery backup cvv cvc card security ssn sig hmac ticket device
             google
             """
@@ -131,7 +131,9 @@ def stems_of(names: Iterable[str], *, known_only: bool = False) -> frozenset[str
 
 def is_token_endpoint(url: str) -> bool:
     """Tell whether a URL's path ends like an OAuth token endpoint's."""
-    path = url.split("?", 1)[0].split("#", 1)[0].rstrip("/").lower()
+    place = url.partition("://")[2] or url
+    path = place[place.find("/") :] if "/" in place else ""
+    path = path.split("?", 1)[0].split("#", 1)[0].rstrip("/").lower()
     return _TOKEN_ENDPOINT.search(path.translate(_DROPPED)) is not None
 
 
