@@ -130,7 +130,8 @@ def _plain(redactor: Redacting, block: Block, descriptor: int, name: str) -> Ite
             if not line.startswith(_ORDINARY):
                 line = line.removeprefix(_BOM)
             try:
-                new, findings = redact(line) if line else (line, ())
+                done = not line or (block.again and line.startswith(_ORDINARY) and redactor.is_settled(line))
+                new, findings = (line, ()) if done else redact(line)
             except ValueError as error:
                 raise _garbled(name, number, offset + start) from error
             is_interaction = line.startswith(_ORDINARY) or _type(line) == "interaction"

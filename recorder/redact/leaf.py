@@ -63,7 +63,11 @@ _URL_IN_TEXT: Final = re.compile(rb"https?:(?:\\*/){2}([A-Za-z0-9.-]{1,253})(?::
 _WRAPPED: Final = re.compile(
     rb"(?:[A-Za-z0-9+/]{40,128}(?:\r?\n|\\{1,15}r\\{1,15}n|\\{1,15}n)[ \t]{0,64}){1,4096}[A-Za-z0-9+/]{0,128}={0,2}"
 )
-_NEXT_LINES: Final = (re.compile(rb"\n[ \t]*[A-Za-z0-9+/]"), re.compile(rb"\\n[ \t]*[A-Za-z0-9+/]"))
+_NEXT_LINES: Final = (
+    re.compile(rb"\n[ \t]*[A-Za-z0-9+/]+={0,2}[ \t\r]*(?=[\n\"'<\\,;)]|\Z)"),
+    re.compile(rb"\\n[ \t]*[A-Za-z0-9+/]+={0,2}[ \t]*(?=[\"'<\\,;)]|\Z)"),
+)
+"""A line after the first that is all base64."""
 _SHORTEST_LINE: Final = 36
 _BASE64_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=r"
 _LINE_END: Final = re.compile(rb"(?:\r?\n|\\{1,15}r\\{1,15}n|\\{1,15}n)[ \t]{0,64}")
