@@ -92,7 +92,7 @@ def run(
     with _file_for_notes() as noted, _handed_over(policy) as handed, launch(command) as child:
         journal, start = _begin(path, mode, options, told)
         try:
-            child.start(_environment_of_children(environment, journal, options, handed, noted))
+            child.start(_environment_of_children(environment, journal, options, handed or f"none {journal.run}", noted))
         except BaseException:
             journal.discard()
             raise
@@ -135,7 +135,7 @@ def _redaction(policy: Policy | None) -> tuple[str | dict[str, Any], Policy | No
 @contextmanager
 def _handed_over(policy: Policy | None) -> Iterator[str]:
     if policy is None:
-        yield "none"
+        yield ""
         return
     from recorder.redact.handover import hand_over  # noqa: PLC0415 -- see _redaction
 

@@ -34,6 +34,11 @@ WritePiece = Callable[[int, Content], None]
 class Redaction(Protocol):
     """What takes secrets out of a body that goes out in pieces (`recorder.redact.stream.BodyStream`)."""
 
+    @property
+    def removed(self) -> str | None:
+        """Why a part went that holds more than the secret."""
+        ...
+
     def feed(self, data: bytes) -> bytes:
         """Take what came next, give what is settled."""
         ...
@@ -175,8 +180,9 @@ class BodyCapture:
             description["framing"] = framing
         if content is None:
             description["pieces"] = pieces
-        if self._removed:
-            description["removed"] = UNREADABLE
+        removed = UNREADABLE if self._removed else None if self.redaction is None else self.redaction.removed
+        if removed is not None:
+            description["removed"] = removed
         return description, content
 
     def _comes_to_rest(self) -> bool:

@@ -12,6 +12,7 @@ import functools
 import itertools
 import sys
 from contextlib import suppress
+from os import PathLike
 from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
@@ -145,6 +146,8 @@ class Recording:
             if not self._ended:
                 self._journal.end(self.counts())
                 self._ended = True
+        if self._redactor is not None and self._redactor.forgotten:
+            self._tell("forgotten", self._redactor.unproven[-1])
         self._resident.close()
         atexit.unregister(self._stop_at_exit)
         if self._worker_end is not None:
@@ -476,7 +479,9 @@ def start(
 
 def _policy(policy: PolicyLike, secrets: Iterable[str | Secret], *, redact: bool) -> Policy | None:
     """Give the policy, None for none. Raises PolicyError, SecretsError, UsageError."""
-    secrets = (secrets,) if isinstance(secrets, str) else tuple(secrets)
+    if type(redact) is not bool:
+        raise UsageError(f"redact is {redact!r}; give True or False")
+    secrets = (secrets,) if isinstance(secrets, str) else tuple(secrets or ())
     if not redact:
         if policy is not None or secrets:
             raise UsageError("redact=False redacts nothing: leave out policy and secrets, or leave out redact=False")
@@ -487,8 +492,10 @@ def _policy(policy: PolicyLike, secrets: Iterable[str | Secret], *, redact: bool
 
     if policy is None:
         policy = Policy()
-    elif not isinstance(policy, Policy):
+    elif isinstance(policy, str | PathLike):
         policy = load_policy(policy)
+    elif not isinstance(policy, Policy):
+        raise UsageError(f"policy is of type {type(policy).__name__}; give a Policy, or the path of a policy file")
     return policy.merge(Policy(secrets, environment=False, defaults=False)) if secrets else policy
 
 
@@ -526,12 +533,13 @@ def _start(path: str | os.PathLike[str], mode: Mode, options: Options, policy: P
 def join(path: str | os.PathLike[str], *, run: str, options: Options, redaction: str) -> Recording:
     """Take part in a run that a parent process began with `ctools record`: append to its cassette.
 
-    `redaction` is the path of the policy that was handed over, or "none". Writes nothing until a request is made.
+    `redaction` is the path of the policy that was handed over, or "none" with the token of the run: a "none" that some
+    other run left in the environment is an error. Writes nothing until a request is made.
 
     Raises CassetteNotFoundError, CassetteWriteError, PolicyError.
     """
     policy: Policy | None = None
-    if redaction != "none":
+    if redaction != f"none {run}":
         from recorder.redact.handover import take_over  # noqa: PLC0415 -- see _policy
 
         policy = take_over(redaction)

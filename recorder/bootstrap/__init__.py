@@ -8,8 +8,8 @@ differs from its own in these variables only:
 - `RECORDER_CASSETTE`: absolute path of the file to append to;
 - `RECORDER_RUN`: token of the run, as in the header line of the cassette;
 - `RECORDER_OPTIONS`: the options as JSON (`recorder.options.Options.to_json`);
-- `RECORDER_REDACTION`: `none`, or absolute path of the file with the policy and its secrets (see
-  `recorder.redact.handover`); a process that cannot read it records nothing;
+- `RECORDER_REDACTION`: `none` and the token of the run, or absolute path of the file with the policy and its secrets
+  (see `recorder.redact.handover`); a process that cannot read it records nothing;
 - `RECORDER_NOTES`: absolute path of a file that processes append to when they were armed, or could not record and why.
 
 The variables stay, so that processes further down are recorded, too. A process is out of reach when its Python ignores
@@ -43,7 +43,7 @@ def child_environment(
 ) -> dict[str, str]:
     """Return `environment` with what makes every Python process below record into `cassette`.
 
-    `cassette`, `notes` and `redaction` (if it is not "none") are absolute paths: a child may change its folder before
+    `cassette`, `notes` and `redaction` (if it is one) are absolute paths: a child may change its folder before
     it reads them. Raises UsageError where PYTHONPATH cannot name the folder of this package.
     """
     return {

@@ -133,10 +133,10 @@ class Redactor:
         "_remembered",
         "_rules",
         "_scanner",
+        "_unproven",
         "key",
         "longest_known",
         "placeholders",
-        "unproven",
     )
 
     def __init__(
@@ -154,7 +154,7 @@ class Redactor:
         self.key = policy.key or entropy.token_bytes(32)
         self.placeholders = Placeholders(self.key)
         self._rules = Rules(policy)
-        self._known, self.unproven = _known_values(policy, os.environ if environment is None else environment)
+        self._known, self._unproven = _known_values(policy, os.environ if environment is None else environment)
         self.longest_known = max((len(known.raw) for known in self._known), default=0)
         self._hard = tuple(known for known in self._known if known.hard)
         self._index = Index(self._known, self._rules.formats)
@@ -164,6 +164,14 @@ class Redactor:
         self._remembered: dict[str, dict[tuple[str, str], tuple[str, str, tuple[Finding, ...]]]] = {}
 
     # What it is.
+
+    @property
+    def unproven(self) -> tuple[str, ...]:
+        """Known values that cannot be proved gone, by source and reason."""
+        if not self.forgotten:
+            return self._unproven
+        many = f"learned: {self.forgotten:,} values too many to be kept; they went at their own places only"
+        return (*self._unproven, many)
 
     @property
     def deep(self) -> bool:
@@ -188,8 +196,8 @@ class Redactor:
             "key": self._policy.key_source,
             "known": len(self._known),
         }
-        if self.unproven:
-            told["unproven"] = list(self.unproven)
+        if self._unproven:
+            told["unproven"] = list(self._unproven)
         return told
 
     def learned(self) -> frozenset[str]:
@@ -204,13 +212,19 @@ class Redactor:
             if self._learned.settle():
                 self._take_learned()
 
-    def learn_from(self, span: Span) -> None:
-        """Learn the value of a span that went because of its place."""
-        if span.learn and not self._learned.has(span.value) and worth_learning(span.value, span.rule):
-            value = span.value.decode("utf-8")
-            if self._recording:
-                self.learn([value])
-            else:
+    def learn_from(self, spans: Iterable[Span]) -> None:
+        """Learn the values of spans that went because of their place."""
+        values = [
+            span.value.decode("utf-8")
+            for span in spans
+            if span.learn and not self._learned.has(span.value) and worth_learning(span.value, span.rule)
+        ]
+        if not values:
+            return
+        if self._recording:
+            self.learn(values)
+        else:
+            for value in values:
                 self._learned.add(value)  # what it is good for, the next pass finds
 
     def _take_learned(self) -> None:
@@ -463,7 +477,7 @@ class Redactor:
             return
         password = password_of(rest.strip())
         if password is not None:
-            self.learn_from(Span(0, 0, "password", password, learn=True))
+            self.learn_from([Span(0, 0, "password", password, learn=True)])
 
     def _remember(
         self, name: str, value: str, context: Context, place: str, findings: list[Finding]
@@ -599,8 +613,7 @@ class Redactor:
                 spans = resolve([*spans, *others])
             if not spans:
                 break
-            for span in spans:
-                self.learn_from(span)
+            self.learn_from(spans)
             data, found = splice(data, spans, self.placeholders, place, binary=context.binary)
             findings.extend(found)
         if findings or self._deep:
@@ -658,9 +671,11 @@ class Redactor:
 
         For output that was redacted by these rules before, when more values have been learned since.
         """
-        if self._scanner.hard or self._deep or any(self._scanner.plainly_known(data)):
+        if self._scanner.hard or self._deep:
             return False
-        return not _UNSEEN.find_matches_as_indexes(data) and not is_hiding(data)
+        if _UNSEEN.find_matches_as_indexes(data) or is_hiding(data):
+            return False
+        return not any(self._scanner.plainly_known(data))
 
     def _is_clean(self, data: bytes) -> bool:
         low = data.lower()
@@ -677,7 +692,9 @@ def _left_out(record: dict[str, Any]) -> list[Finding]:
     return [
         Finding("unreadable", f"{part}.body", "removed", "")
         for part, message in messages
-        if isinstance(message, dict) and isinstance(message.get("body"), dict) and "removed" in message["body"]
+        if isinstance(message, dict)
+        and isinstance(message.get("body"), dict)
+        and message["body"].get("removed") == UNREADABLE
     ]
 
 

@@ -1,8 +1,8 @@
 """Hands a policy, with its secrets and its key, from `ctools record` to the processes that it records.
 
-Law: values go through a file that nobody but its owner can read, which is gone when the run has ended; never through
-an argument or an environment variable, which other programs read and crash reports contain. What cannot be read whole
-is an error: a process that has no policy records nothing.
+Law: values go through a file that nobody but its owner can read, which is gone when the run has ended (or, where that
+was killed, when the next one begins); never through an argument or an environment variable, which other programs read
+and crash reports contain. What cannot be read whole is an error: a process that has no policy records nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["hand_over", "take_over"]
 
+_PREFIX: Final = "ctools-policy-"
 _LISTS: Final = ("headers", "names", "query", "fields", "keep", "disabled_formats", "personal")
 _FLAGS: Final = ("environment", "defaults")
 
@@ -34,12 +35,15 @@ def hand_over(policy: Policy) -> Iterator[Path]:
         raise UsageError("a policy is handed over with its key only: child processes must make equal placeholders")
     if policy.callbacks:
         raise UsageError("callbacks cannot be handed to other processes; record with recorder.record(..., policy=...)")
-    descriptor, name = tempfile.mkstemp(prefix="ctools-policy-")  # for its owner alone
+    _remove_left_over(Path(tempfile.gettempdir()))
+    descriptor, name = tempfile.mkstemp(prefix=_PREFIX)  # for its owner alone
     path = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            _lock(file.fileno())
             file.write(_to_json(policy))
-        yield path
+            file.flush()
+            yield path
     finally:
         with suppress(FileNotFoundError):
             path.unlink()
@@ -56,6 +60,30 @@ def take_over(path: str | os.PathLike[str]) -> Policy:
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError, UsageError):
         raise PolicyError(f"{path}: not a policy of this release; is another one installed there?") from None
+
+
+def _remove_left_over(folder: Path) -> None:
+    """Remove what a run left that was killed: its file is not locked any more."""
+    for path in folder.glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # another user's, or gone meanwhile
+            if path.is_symlink() or path.stat().st_uid != os.geteuid():
+                continue
+            with path.open("rb") as file:
+                if _lock(file.fileno()):
+                    path.unlink()
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a file for this process's life. False where another one has it, or the system has no such locks."""
+    try:
+        import fcntl  # noqa: PLC0415 -- POSIX
+    except ImportError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _to_json(policy: Policy) -> bytes:

@@ -43,79 +43,74 @@ class Learned:
     values are gathered, at most `MOST_LEARNED`, and found from the next `settle` on.
     """
 
-    __slots__ = ("_changed", "_levels", "_most", "_others", "_raw", "_recording", "_values", "forgotten", "longest")
+    __slots__ = ("_fresh", "_levels", "_most", "_others", "_raw", "_recording", "forgotten", "longest")
 
     def __init__(self, others: frozenset[bytes], *, recording: bool) -> None:
         """`others`: values that are known already."""
         self._others = others
         self._recording = recording
         self._most = MOST_LEARNED_RECORDING if recording else MOST_LEARNED
-        self._values: dict[str, Known] = {}
-        self._raw: set[bytes] = set()
+        self._raw: dict[bytes, None] = {}  # in the order in which they were learned
+        self._fresh: dict[str, None] = {}
         # Like a log-structured merge tree: a new value goes into a small index, a full one is put into the next.
         self._levels: list[tuple[dict[str, Known], Index]] = [({}, Index(())) for _ in _LEVELS]
-        self._changed = False
         self.longest = 0
         self.forgotten = 0
 
     def values(self) -> frozenset[str]:
         """Give all of them."""
-        return frozenset(self._values)
+        return frozenset(raw.decode("utf-8") for raw in self._raw)
 
     def hard(self) -> tuple[Known, ...]:
         """Give those that have no core to look for."""
-        return tuple(known for known in self._values.values() if known.hard)
+        return tuple(known for values, _ in self._levels for known in values.values() if known.hard)
 
     def has(self, raw: bytes) -> bool:
         """Tell whether a value is known or learned."""
         return raw in self._raw or raw in self._others
 
-    def add(self, value: str) -> bool:
-        """Learn a value. False where it is known, or cannot be told from ordinary text, or is one too many."""
+    def add(self, value: str) -> None:
+        """Learn a value, unless it is known, or cannot be told from ordinary text. It is found from `settle` on."""
         raw = value.encode("utf-8")
         if raw in self._raw or raw in self._others or doubt(value) is not None:
-            return False
-        if len(self._values) >= self._most:
+            return
+        if len(self._raw) >= self._most:
             self.forgotten += 1
             if not self._recording:
-                return False
-            self._forget(next(iter(self._values)))
-        known = Known(value, "learned", brief=True)
-        self._values[value] = known
-        self._raw.add(raw)
+                return
+            oldest = next(iter(self._raw))
+            del self._raw[oldest]
+            self._fresh.pop(oldest.decode("utf-8"), None)
+        self._raw[raw] = None
+        self._fresh[value] = None
         self.longest = max(self.longest, len(raw))
-        self._changed = True
-        if self._recording:
-            self._index(value, known)
-        return True
 
     def settle(self) -> bool:
-        """Find from now on what was gathered. False where nothing was since the last time."""
-        if not self._changed:
+        """Find from now on what was learned. False where nothing was since the last time."""
+        if not self._fresh:
             return False
-        self._changed = False
-        if not self._recording:
-            self._levels = [(dict(self._values), Index(self._values.values()))]
+        fresh = {value: Known(value, "learned", brief=True) for value in self._fresh}
+        self._fresh = {}
+        if self._recording:
+            self._index(fresh)
+        else:
+            values = {**self._levels[0][0], **fresh}
+            self._levels = [(values, Index(values.values()))]
         return True
 
     def indexes(self) -> list[Index]:
         """Give the indexes as they are now."""
         return [index for values, index in self._levels if values]
 
-    def _index(self, value: str, known: Known) -> None:
-        added = {value: known}
+    def _index(self, added: dict[str, Known]) -> None:
         for level, most in enumerate(_LEVELS):
             values = {**self._levels[level][0], **added}
             if len(values) <= most or level == len(_LEVELS) - 1:
-                values = {key: item for key, item in values.items() if key in self._values}
+                values = {key: item for key, item in values.items() if item.raw in self._raw}
                 self._levels[level] = (values, Index(values.values()))
                 return
             added = values
             self._levels[level] = ({}, Index(()))
-
-    def _forget(self, value: str) -> None:
-        del self._values[value]
-        self._raw.discard(value.encode("utf-8"))
 
 
 def worth_learning(value: bytes, rule: str) -> bool:

@@ -70,7 +70,9 @@ _KEY_NAME: Final = re.compile(rb"\\*\"(?:name|key)\\*\"" + _BLANK + rb":" + _BLA
 _KEY_VALUE: Final = re.compile(rb"\\*\"(?:value|val)\\*\"" + _BLANK + rb":" + _BLANK, re.IGNORECASE)
 _YAML_START: Final = re.compile(rb"(?:^|\n)([ ]*(?:- )*)([\"']?)([\w.-]{0,64})$")
 _YAML_END: Final = re.compile(rb"([\w.-]{0,64})([\"']?)[ ]*:(?=[ \r\n]|$)[ ]*")
-WORD_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_- "
+WORD_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+_WORDS_BYTES: Final = WORD_BYTES + b" "
+_QUOTES: Final = frozenset({b'"', b"\\", b"'"})
 _BARE_NAME: Final = re.compile(rb"form-data;[^\r\n]{0,200}?\bname=([\w.\[\]-]{0,64})$", re.IGNORECASE)
 _REST_OF_NAME: Final = re.compile(rb"[\w.\[\]-]{0,64}")
 _SCHEME: Final = re.compile(rb"(?:bearer|basic|token|digest|apikey|negotiate|jwt) +(?=\S)", re.IGNORECASE)
@@ -186,16 +188,22 @@ def may_be_name(data: bytes, start: int, end: int, names: Names) -> bool:
 
 
 def _words_at(data: bytes, start: int, end: int) -> bytes:
-    """Give the words around [start, end), without the end of an escape in front of them."""
+    """Give the word around [start, end), without the end of an escape in front of it.
+
+    Where a quote follows and a blank precedes, as in the key "api key", it is all words up to a quote.
+    """
     window = data[max(0, start - _LONGEST_NAME) : start]
     left = window[len(window.rstrip(WORD_BYTES)) :]
-    before = window[len(window) - len(left) - 1 : len(window) - len(left)] if len(left) < len(window) else b""
+    before = window[len(window) - len(left) - 1 : len(window) - len(left)]
     if before == b"%" and len(left) >= 2:
         left = left[2:]
     elif before == b"\\" and left:
         left = left[5:] if left[:1] == b"u" else left[1:]
-    window = data[end : end + _LONGEST_NAME]
-    return left + data[start:end] + window[: len(window) - len(window.lstrip(WORD_BYTES))]
+    rest = data[end : end + _LONGEST_NAME]
+    right = rest[: len(rest) - len(rest.lstrip(WORD_BYTES))]
+    if before == b" " and rest[len(right) : len(right) + 1] in _QUOTES:
+        left = window[len(window.rstrip(_WORDS_BYTES)) :]
+    return left + data[start:end] + right
 
 
 def find_hidden_names(data: bytes, names: Names, *, form: bool, url: bool) -> Iterator[Span]:

@@ -26,6 +26,8 @@ Edit = tuple[int, int, bytes]
 
 WINDOW: Final = 64 * 1024
 MOST_HELD: Final = 1024 * 1024
+MOST_TOLD_APART: Final = 1000
+"""Placeholders of one body that are counted one by one; the others by rule and kind."""
 _LEFT: Final = 2048
 """Bytes kept in front of what is not settled, for names that stand before their values."""
 _BATCH: Final = 128 * 1024
@@ -36,6 +38,7 @@ class BodyStream:
     """One body under way. Either `feed` and `finish`, which give bytes, or `scan` and `end`, which give edits.
 
     `settled`: offset in what came in up to which no further edit will begin. `findings`: what was redacted so far.
+    `removed`: why a part of it went that holds more than the secret; None where none did.
     """
 
     __slots__ = (
@@ -49,6 +52,7 @@ class BodyStream:
         "_place",
         "_redactor",
         "_window",
+        "removed",
         "settled",
     )
 
@@ -65,6 +69,7 @@ class BodyStream:
         self._cut_off = False
         self._maybe_binary = maybe_binary
         self.settled = 0
+        self.removed: str | None = None
 
     @property
     def findings(self) -> list[Finding]:
@@ -123,11 +128,14 @@ class BodyStream:
                     taken = [earlier for earlier in taken if earlier.end <= cut]
                     break
                 self._cut_off = True
+                self.removed = "a value in it had no end, and went with all that followed"
+                self._count("unended", "removed", "")
                 taken.append(span._replace(start=max(begin, span.start), end=len(buffer)))
                 cut = len(buffer)
                 break
             taken.append(span if span.start >= begin else span._replace(start=begin))
             cut = max(cut, span.end)
+        self._redactor.learn_from(taken)
         edits = [self._edit(buffer, span, base) for span in taken]
         edits = self._verified(buffer, begin, cut, base, edits)
         self.settled = base + cut
@@ -137,7 +145,6 @@ class BodyStream:
         replacement, kind, shown = replacement_of(
             buffer, span, self._redactor.placeholders, binary=self._context.binary
         )
-        self._redactor.learn_from(span)
         self._count(span.rule, kind, shown)
         return base + span.start, base + span.end, replacement
 
@@ -151,7 +158,7 @@ class BodyStream:
         return [(base + begin, base + cut, self._redactor.mark(buffer[begin:cut]))]
 
     def _count(self, rule: str, kind: str, shown: str) -> None:
-        key = (rule, kind, shown)
+        key = (rule, kind, shown if len(self._counts) < MOST_TOLD_APART else "")
         self._counts[key] = self._counts.get(key, 0) + 1
 
     def _give(self, edits: list[Edit]) -> bytes:
