@@ -72,23 +72,20 @@ _RUN: Final = re.compile(rb"[A-Za-z0-9]+")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]*")
 _NUMBER: Final = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _ESCAPE_BEFORE: Final = re.compile(rb"(?:%(?:25)*[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2})\Z")
-_HIDDEN: Final = (
-    (b"%", re.compile(rb"%(?:25)*(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"), 16),
-    (b"\\u00", re.compile(rb"\\{1,15}u00(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[cC])"), 16),
-    (b"\\x", re.compile(rb"\\{1,15}x(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"), 16),
-    (b"&", re.compile(rb"&(?:amp;)*#0*(\d{2,3});"), 10),
-    (b"&", re.compile(rb"&(?:amp;)*#[xX]0*([2-7][0-9A-Fa-f]);"), 16),
-)
-"""Letters and digits that are written as escapes, though they need none: what stands in them, their form, and the base
-of their number. The backslash and the ampersand count, too: they begin other escapes.
-"""
+_HIDDEN: Final = {
+    0x25: (re.compile(rb"%(?:25)*(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"), re.compile(rb"(?!)")),
+    0x5C: (re.compile(rb"\\(?:u00|x)(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[cC])"), re.compile(rb"(?!)")),
+    0x26: (re.compile(rb"&(?:amp;)*#[xX]0*([2-7][0-9A-Fa-f]);"), re.compile(rb"&(?:amp;)*#0*(\d{2,3});")),
+}
+"""Letters and digits that are written as escapes, though they need none, by the byte that begins an escape: with a
+hexadecimal number, and with a decimal one. The backslash and the ampersand count, too: they begin other escapes."""
 _ESCAPES_SEARCHER: Final = BytesAhoCorasick(
     [b"%3", b"%4", b"%5", b"%6", b"%7", b"%25", b"\\u00", b"\\x", b"&#", b"&amp;#", b"&amp;amp;"],
     matchkind=MatchKind.LeftmostFirst,
 )
 """Finds quickly that there is none of them, which is so nearly always: one search costs a fraction of several."""
 _OPENERS_OF_ESCAPES: Final = (b"%", b"\\", b"&")
-_MOST_STAGES: Final = 3
+_MOST_STAGES: Final = 4
 
 # How a value stands, and so what takes its place.
 TEXT: Final = 0
@@ -297,26 +294,24 @@ def doubt(value: str) -> str | None:
 
 def is_hiding(data: bytes) -> bool:
     """Tell whether letters or digits in `data` are written as escapes."""
-    return bool(_ESCAPES_SEARCHER.find_matches_as_indexes(data)) and any(
-        _plain(match, base) for likely, pattern, base in _HIDDEN if likely in data for match in pattern.finditer(data)
-    )
+    return next(_escapes(data), None) is not None
 
 
 def reveal(data: bytes) -> list[bytes]:
     """Give what `data` says when its needless escapes are undone once, and again: a few stages, each another."""
     stages: list[bytes] = []
-    if not _ESCAPES_SEARCHER.find_matches_as_indexes(data):
-        return stages
     plain = data
-    for _ in range(_MOST_STAGES):
-        before = plain
-        for likely, pattern, base in _HIDDEN:
-            if likely in plain:
-                plain = pattern.sub(_to_plain_letter if base == _HEXADECIMAL else _to_plain_decimal, plain)
-                if plain != before and (not stages or stages[-1] != plain):
-                    stages.append(plain)
-        if plain == before:
+    while len(stages) < _MOST_STAGES:
+        parts: list[bytes] = []
+        at = 0
+        for start, end, letter in _escapes(plain):
+            parts += (plain[at:start], letter)
+            at = end
+        if not parts:
             break
+        parts.append(plain[at:])
+        plain = b"".join(parts)
+        stages.append(plain)
     return stages
 
 
@@ -324,39 +319,48 @@ def trace(data: bytes, stage: bytes) -> Callable[[int, int], tuple[int, int]]:
     """Give what tells for a span of a stage of `reveal` where it stands in `data`. Takes 16 bytes for each byte."""
     plain = data
     starts = array("L", range(len(data) + 1))
-    while plain != stage:
-        for likely, pattern, base in _HIDDEN:
-            if likely not in plain or plain == stage:
-                continue
-            parts: list[bytes] = []
-            moved = array("L")
-            at = 0
-            for match in pattern.finditer(plain):
-                letter = _plain(match, base)
-                if letter:
-                    parts += (plain[at : match.start()], letter)
-                    moved.extend(starts[at : match.start() + 1])
-                    at = match.end()
-            parts.append(plain[at:])
-            moved.extend(starts[at:])
-            plain, starts = b"".join(parts), moved
+    for _ in range(_MOST_STAGES):
+        if plain == stage:
+            break
+        parts: list[bytes] = []
+        moved = array("L")
+        at = 0
+        for start, end, letter in _escapes(plain):
+            parts += (plain[at:start], letter)
+            moved.extend(starts[at : start + 1])
+            at = end
+        parts.append(plain[at:])
+        moved.extend(starts[at:])
+        plain, starts = b"".join(parts), moved
     return lambda start, end: (starts[start], starts[end])
 
 
-def _plain(match: re.Match[bytes], base: int) -> bytes:
-    number = int(match[1], base)
-    return b"%c" % number if number < 128 and (chr(number).isalnum() or number in _OPENERS) else b""
+def _escapes(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Give where a letter or a digit is written as an escape, in order, and what it is."""
+    at = 0
+    for _, start, _ in _ESCAPES_SEARCHER.find_matches_as_indexes(data):
+        if start < at:
+            continue
+        hexadecimal, decimal = _HIDDEN[data[start]]
+        base = 16
+        match = hexadecimal.match(data, start)
+        if match is None:
+            base = 10
+            match = decimal.match(data, start)
+            if match is None:
+                continue
+        number = int(match[1], base)
+        if number > _LAST_ASCII or not (chr(number).isalnum() or number in _OPENERS):
+            continue
+        end = match.end()
+        while start > at and data[start - 1] == data[start] == _BACKSLASH:
+            start -= 1  # noqa: PLW2901 -- the escape is escaped itself
+        yield start, end, b"%c" % number
+        at = end
 
 
-def _to_plain_letter(match: re.Match[bytes]) -> bytes:
-    return _plain(match, _HEXADECIMAL) or match.group()
-
-
-def _to_plain_decimal(match: re.Match[bytes]) -> bytes:
-    return _plain(match, 10) or match.group()
-
-
-_HEXADECIMAL: Final = 16
+_LAST_ASCII: Final = 127
+_BACKSLASH: Final = 0x5C
 _OPENERS: Final = frozenset(b"\\&")
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")

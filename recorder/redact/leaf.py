@@ -182,15 +182,17 @@ class Stems:
         self._searcher = BytesAhoCorasick(needles, matchkind=MatchKind.LeftmostFirst) if needles else None
         self._harmless: set[bytes] = set()
 
-    def find(self, low: bytes) -> Iterator[tuple[int, int]]:
+    def find(self, low: bytes) -> list[tuple[int, int]]:
         """Give the spans of stems, but for those in words that are known to be no names of secrets."""
         if self._searcher is None:
-            return
+            return []
         harmless = self._harmless
-        for _, start, end in self._searcher.find_matches_as_indexes(low):
-            begin = start - _BEFORE if start > _BEFORE else 0
-            if low[begin : end + 1] not in harmless and low[begin : end + _BEFORE] not in harmless:
-                yield start, end
+        return [
+            (start, end)
+            for _, start, end in self._searcher.find_matches_as_indexes(low)
+            if low[(start > _BEFORE and start - _BEFORE) : end + 1] not in harmless
+            and low[(start > _BEFORE and start - _BEFORE) : end + _BEFORE] not in harmless
+        ]
 
     def pass_over(self, low: bytes, start: int, end: int) -> None:
         """Remember that the word at [start, end) is no name of a secret, if its neighbours tell it from others."""

@@ -64,6 +64,10 @@ _TAG_START: Final = re.compile(rb"(<|&lt;|\\{1,15}u003[cC])((?:[\w.-]+:)?)([\w.-
 _TAG_END: Final = re.compile(rb"([\w.-]{0,64})((?:[ \t\r\n][^<>&]{0,1024})?)(?:>|&gt;|\\{1,15}u003[eE])")
 _ATTRIBUTE_END: Final = re.compile(rb"([\w.-]{0,64})[ \t\r\n]*=[ \t\r\n]*(\\*)([\"'])")
 _ATTRIBUTE_START: Final = re.compile(rb"(?:[ \t\r\n]|\\{1,15}[nrt])(?:[\w.-]+:)?([\w.-]{0,64})$")
+_QUOTED_START: Final = re.compile(
+    rb"\b(?:name|key|id|property|field)[ \t\r\n]*=[ \t\r\n]*'([\w.\[\]-]{0,64})$", re.IGNORECASE
+)
+_QUOTED_END: Final = re.compile(rb"([\w.\[\]-]{0,64})'")
 _NAMES_IT: Final = re.compile(rb"(?:\b(?:name|key|id|property|field))[ \t\r\n]*=[ \t\r\n]*\\*$", re.IGNORECASE)
 _ITS_VALUE: Final = re.compile(rb"\bvalue[ \t\r\n]*=[ \t\r\n]*(\\*[\"'])(.*?)\1", re.IGNORECASE | re.DOTALL)
 _KEY_NAME: Final = re.compile(rb"\\*\"(?:name|key)\\*\"" + _BLANK + rb":" + _BLANK + rb"\\*$", re.IGNORECASE)
@@ -71,6 +75,7 @@ _KEY_VALUE: Final = re.compile(rb"\\*\"(?:value|val)\\*\"" + _BLANK + rb":" + _B
 _YAML_START: Final = re.compile(rb"(?:^|\n)([ ]*(?:- )*)([\"']?)([\w.-]{0,64})$")
 _YAML_END: Final = re.compile(rb"([\w.-]{0,64})([\"']?)[ ]*:(?=[ \r\n]|$)[ ]*")
 WORD_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+_END_OF_PERCENT: Final = re.compile(rb"(?:(?:25)*[0-9A-Fa-f]{2})?")
 _WORDS_BYTES: Final = WORD_BYTES + b" "
 _QUOTES: Final = frozenset({b'"', b"\\", b"'"})
 _BARE_NAME: Final = re.compile(rb"form-data;[^\r\n]{0,200}?\bname=([\w.\[\]-]{0,64})$", re.IGNORECASE)
@@ -195,8 +200,8 @@ def _words_at(data: bytes, start: int, end: int) -> bytes:
     window = data[max(0, start - _LONGEST_NAME) : start]
     left = window[len(window.rstrip(WORD_BYTES)) :]
     before = window[len(window) - len(left) - 1 : len(window) - len(left)]
-    if before == b"%" and len(left) >= 2:
-        left = left[2:]
+    if before == b"%":
+        left = left[_END_OF_PERCENT.match(left).end() :]  # type: ignore[union-attr] # it matches always
     elif before == b"\\" and left:
         left = left[5:] if left[:1] == b"u" else left[1:]
     rest = data[end : end + _LONGEST_NAME]
@@ -343,6 +348,10 @@ def _beside_name(data: bytes, left: int, right: int, level: int, name: bytes, bo
         return None
     if boundary or b"form-data" in data[max(0, left - 256) : left]:
         return _multipart_value(data, right, name, boundary)
+    return _beside_name_in_tag(data, left, right, name)
+
+
+def _beside_name_in_tag(data: bytes, left: int, right: int, name: bytes) -> Span | None:
     tag = data.rfind(b"<", max(0, left - _TAG_REACH), left)
     close = data.find(b">", right, right + _TAG_REACH)
     if tag < 0 or close < 0 or data.find(b">", tag, left) >= 0:
@@ -447,6 +456,10 @@ def _plain(value: bytes, depth: int) -> bytes:
 
 
 def _in_markup(data: bytes, start: int, end: int, names: Names) -> Span | None:
+    if b"'" in data[max(0, start - _LONGEST_NAME) : start]:
+        span = _in_single_quotes(data, start, end, names)
+        if span is not None:
+            return span
     attribute = _ATTRIBUTE_END.match(data, end)
     if attribute is not None:
         return _attribute_value(data, start, end, attribute, names)
@@ -463,6 +476,18 @@ def _in_markup(data: bytes, start: int, end: int, names: Names) -> Span | None:
     if until < 0 and data.lstrip()[:1] != b"<":
         return None  # `token=<TOKEN>` in a text is no element; in a document that is cut off it may be one
     return _markup_span(data, closing.end(), until if until >= 0 else len(data), name, is_open=until < 0)
+
+
+def _in_single_quotes(data: bytes, start: int, end: int, names: Names) -> Span | None:
+    """Take name='…' value='…' of a tag."""
+    opening = _QUOTED_START.search(data[max(0, start - 2 * _LONGEST_NAME) : start])
+    closing = _QUOTED_END.match(data, end)
+    if opening is None or closing is None:
+        return None
+    name = opening[1] + data[start:end] + closing[1]
+    if not names.in_body(name):
+        return None
+    return _beside_name_in_tag(data, start - len(opening[1]), closing.end(), name)
 
 
 def _attribute_value(data: bytes, start: int, end: int, closing: re.Match[bytes], names: Names) -> Span | None:
@@ -540,7 +565,7 @@ def _holds_masks_only(container: bytes) -> bool:
         elif isinstance(value, str):
             if value and not is_masked(value.encode("utf-8", "replace")):
                 return False
-        elif value not in (None, True, False):
+        elif value is not None and value is not True and value is not False:
             return False
     return True
 
