@@ -27,7 +27,8 @@ _OPENING: Final = """\
 This page is generated from `--help`: `python -m cassette_tools.reference > docs/cli.md`.
 
 Data goes to stdout; messages, summaries of `record` and progress go to stderr. Exit codes: 0 fine, 1 the answer is
-"no", 2 trouble, 130 interrupted; `record` exits as the command does that it ran. `NO_COLOR` turns off colours and
+"no", 2 trouble, 130 interrupted; `record` exits as the command does that it ran (but with 1 in place of 0 where a known
+secret could only be taken out with all that was around it). `NO_COLOR` turns off colours and
 bold. Sizes are decimal (1 kB is 1,000 bytes), times are UTC. `--json` is described in
 [inspect-json.md](inspect-json.md), the file in [format.md](format.md). `ctools --install-completion` makes the shell
 complete commands and options.

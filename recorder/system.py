@@ -125,7 +125,8 @@ class Clock:
 class ForkLock:
     """A re-entrant lock that a forked child finds free, though another thread of its parent held it at the fork.
 
-    For what happens seldom, such as installing taps. Nothing on the way of a request takes a lock.
+    For what happens seldom, such as installing taps. On the way of a request, only one
+    that brings a new secret value takes it.
     """
 
     __slots__ = ("_current", "_made")
