@@ -324,6 +324,7 @@ class Redactor:
             _describe_anew(message, streamed.size, streamed.sha256, None, None)
             head = {**head, part: message}
             findings.extend(streamed.findings)
+        came = head  # what bodies are is told by their headers as they came, not as a policy leaves them
         for _ in range(_ROUNDS):
             scanner = self._scanner
             head = self._head(head, findings)
@@ -331,7 +332,7 @@ class Redactor:
                 self._remembered = {}  # something was learned since these headers were looked at
                 head = self._head(head, findings, thorough=True)
             if bodies:
-                head, bodies = self._bodies(head, bodies, findings)
+                head, bodies = self._bodies(head, bodies, came, findings)
             if self._scanner is scanner:
                 break  # nothing was learned on the way that could stand elsewhere in it
         return head, bodies, findings
@@ -529,19 +530,19 @@ class Redactor:
     # Bodies.
 
     def _bodies(
-        self, head: dict[str, Any], bodies: dict[str, Any], findings: list[Finding]
+        self, head: dict[str, Any], bodies: dict[str, Any], came: dict[str, Any], findings: list[Finding]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         new_head, new_bodies = dict(head), dict(bodies)
-        url = head["request"].get("url") if isinstance(head.get("request"), dict) else None
+        url = came["request"].get("url") if isinstance(came.get("request"), dict) else None
         for part, held in bodies.items():
             message = head.get(part)
             if not isinstance(held, dict) or not isinstance(message, dict):
                 new_bodies[part] = self._walk(held, "bodies", findings)
                 continue
             data = _bytes_of(held)
-            context = content.context_of(message.get("headers"), data, token_request=_is_token_request(part, url))
+            context = content.context_of(came[part].get("headers"), data, token_request=_is_token_request(part, url))
             new: bytes | None
-            if _is_coded(message) and not content.is_text(data):
+            if _is_coded(came[part]) and not content.is_text(data):
                 new, found, why = None, [Finding("unreadable", f"{part}.body", "removed", "")], UNREADABLE
             else:
                 new, found = self._body(data, context, f"{part}.body")

@@ -38,6 +38,7 @@ from recorder.redact.known import (
 from recorder.redact.names import (
     COOKIE_HEADERS,
     CREDENTIAL_HEADERS,
+    FRAMING_HEADERS,
     HEADERS,
     NAMES,
     QUERY_NAMES,
@@ -240,7 +241,8 @@ class Rules:
         self.header_names = header - keep
         self.credentials = (CREDENTIAL_HEADERS if policy.defaults else frozenset()) - keep
         self.cookies = (COOKIE_HEADERS if policy.defaults else frozenset()) - keep
-        self.allow_headers = None if policy.allow_headers is None else frozenset(map(normalize, policy.allow_headers))
+        allowed = None if policy.allow_headers is None else frozenset(map(normalize, policy.allow_headers))
+        self.allow_headers = None if allowed is None else allowed | FRAMING_HEADERS
         everywhere = self.header_names | self.credentials | self.cookies
         self.names = Names(body=body, query=query, header=everywhere)
         self.token_names = Names(body=body | code, query=query | code, header=everywhere)
@@ -388,9 +390,7 @@ class Scanner:
         """Find what only a policy names."""
         rules = self.rules
         if context.url:
-            for pattern, replacement in rules.urls:
-                for match in pattern.finditer(data):
-                    yield _literal(match.start(), match.end(), "policy:url", match.expand(replacement))
+            yield from _patterns(data, rules.urls)
         if rules.dynamic and (context.body or context.url):
             yield from self._ephemeral(data)
         if context.body and rules.json_paths is not None:
@@ -581,6 +581,14 @@ def _in_any_case(low: bytes, start: int, end: int, needle: Needle) -> Iterator[S
     begin = low.find(raw, max(0, start - len(raw)), end + len(raw))
     if begin >= 0:
         yield Span(begin, begin + len(raw), needle.known.rule, needle.known.raw)
+
+
+def _patterns(data: bytes, urls: Iterable[tuple[re.Pattern[bytes], bytes]]) -> Iterator[Span]:
+    for pattern, replacement in urls:
+        for match in pattern.finditer(data):
+            new = match.expand(replacement)
+            if new != match[0]:
+                yield _literal(match.start(), match.end(), "policy:url", new)
 
 
 def _userinfo(data: bytes) -> Iterator[Span]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COOKIE_HEADERS",
     "CREDENTIAL_HEADERS",
+    "FRAMING_HEADERS",
     "HEADERS",
     "NAMES",
     "QUERY_NAMES",
@@ -86,6 +87,11 @@ CREDENTIAL_HEADERS: Final = frozenset(
     {"authorization", "proxyauthorization", "xauthorization", "xforwardedauthorization"}
 )
 """The scheme stays, the credentials go."""
+
+FRAMING_HEADERS: Final = frozenset(
+    {"contentlength", "contenttype", "contentencoding", "transferencoding", "host", "connection"}
+)
+"""Headers that an allow list leaves alone: without them nobody can read the message."""
 
 COOKIE_HEADERS: Final = frozenset({"cookie", "setcookie", "setcookie2"})
 """Names and attributes stay, the values go, crumb by crumb."""

@@ -116,7 +116,8 @@ class Policy:
     - `headers`: further sensitive headers. `names`: further sensitive names in queries, forms, JSON, XML and multipart;
       `query` in queries only; `fields` in bodies only: a name, or a JSON path that begins with `$`.
     - `keep`: names taken off all these lists, and off the built-in ones. It never silences a known value.
-    - `allow_headers`: when it is not None, the value of every header that is not in it goes.
+    - `allow_headers`: when it is not None, the value of every header that is not in it goes, but for those that say how
+      to read the message.
     - `urls`, `dynamic`: see `UrlPattern` and `Dynamic`. Patterns are applied in the order of their text.
     - `disabled_formats`: slugs of token formats that are not looked for. `personal`: kinds of personal data that are.
     - `callbacks`: functions that get a record and return it, changed, or None to leave it as it was. They are called in
