@@ -592,7 +592,7 @@ def test_a_whole_value_goes_whatever_it_is(structured: Ways, way: str, what: str
     assert shape is not None, body
     json.loads(body)
     for gone in (value_of(what).encode(), b"90210", b"417"):
-        assert gone not in shape[1]
+        assert not re.search(rb"(?<!\d)" + re.escape(gone) + rb"(?!\d)", shape[1])  # a placeholder has digits, too
 
 
 # Learned values
