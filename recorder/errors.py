@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = [
     "BadCassetteError",
+    "CallbackError",
     "CassetteDamagedError",
     "CassetteExistsError",
     "CassetteNewerError",
@@ -73,6 +74,12 @@ class SecretsError(UsageError):
     """A source of secrets, a variable or a file, is missing or unusable. The message never holds a value."""
 
     slug = "secrets"
+
+
+class CallbackError(RecorderError):
+    """A function that a redaction policy calls has raised, or gave no interaction. The interaction is not written."""
+
+    slug = "callback"
 
 
 # Whoever made the file must act: it is not what it should be.

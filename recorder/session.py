@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
 import orjson
 
-from recorder.errors import CassetteWriteError, RecorderError, RecordingStateError, UsageError
+from recorder.errors import CallbackError, CassetteWriteError, RecorderError, RecordingStateError, UsageError
 from recorder.journal.append import Journal
 from recorder.options import Options
 from recorder.system import SYSTEM, Clock, ForkLock, ResidentSize
@@ -335,10 +335,12 @@ class Recording:
 
     def _count_own_bug(self, error: BaseException) -> None:
         self._count_loss(f"recorder error: {type(error).__name__}")
-        self._tell(
-            "bug",
-            f"one or more interactions could not be recorded: {type(error).__name__} in the recorder; please report it",
+        why = (
+            str(error)
+            if isinstance(error, CallbackError)
+            else f"{type(error).__name__} in the recorder; please report it"
         )
+        self._tell("bug", f"one or more interactions could not be recorded: {why}")
         if self.options.on_error == "raise":
             raise CassetteWriteError(
                 f"{self.path}: an interaction could not be recorded ({type(error).__name__})"

@@ -462,6 +462,7 @@ def show_interaction(
     """Show one interaction in full. `contents` has the bodies by part, `began` is when its run did."""
     page.fact("interaction", shown(f"{number} of {facts.name}, id {interaction.id}"))
     _show_circumstances(interaction, began, page)
+    _show_redacted(interaction, page)
     request, response = interaction.request, interaction.response
     version = f" {request.http_version}" if request.http_version else ""
     page.heading("request" if request.sent else "request, which was not sent")
@@ -483,6 +484,13 @@ def show_interaction(
             _show_headers(response.trailers, page)
     if interaction.failure is not None:
         _show_failure(interaction.failure, page)
+
+
+def _show_redacted(interaction: Interaction, page: Page) -> None:
+    """Tell what was taken out of an interaction, by rule."""
+    redacted = interaction.extra.get("redacted")
+    if isinstance(redacted, dict) and redacted:
+        page.fact("redacted", shown(", ".join(f"{rule} {count}" for rule, count in redacted.items())))
 
 
 def _show_circumstances(interaction: Interaction, began: datetime | None, page: Page) -> None:

@@ -27,6 +27,7 @@ from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
 from recorder.capture import UNREADABLE, encode_content
 from recorder.coding import are_compressing, split_codings
+from recorder.errors import CallbackError
 from recorder.redact import content
 from recorder.redact.headers import header_spans, password_of
 from recorder.redact.known import SHORTEST_PROVABLE, Known, Span, doubt, is_hiding
@@ -242,15 +243,29 @@ class Redactor:
         `record` is what `Exchange.describe` gives; its lists and values stay as they are. `streams`: the finished
         `BodyStream` of each part that went out in pieces.
         """
-        for callback in self._callbacks:
-            changed = callback(deepcopy(record))
-            record = record if changed is None else changed
+        record = self._called_back(record)
         bodies = record["bodies"]
         head = {key: value for key, value in record.items() if key != "bodies"}
         pieces = _streamed(head, streams) if streams else None
         head, changed, findings = self._interaction(head, bodies, pieces)
         findings = [*findings, *_left_out(record)]
         return _line(_with_counts(head, findings), _dump(changed)) + b"\n", findings
+
+    def _called_back(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Let the policy's functions change an interaction. Raises CallbackError."""
+        for callback in self._callbacks:
+            try:
+                changed = callback(deepcopy(record))
+            except Exception as error:
+                raise CallbackError(
+                    f"{type(error).__name__} in a callback of the policy ({_name_of(callback)})"
+                ) from error
+            if changed is None:
+                continue
+            if type(changed) is not dict or not isinstance(changed.get("bodies"), dict):
+                raise CallbackError(f"a callback of the policy ({_name_of(callback)}) gave no interaction")
+            record = changed
+        return record
 
     def redact_line(
         self, line: bytes, *, pieces: Mapping[Part, StreamedBody] | None = None
@@ -296,10 +311,8 @@ class Redactor:
     def _by_callbacks(
         self, line: bytes, record: dict[str, Any], pieces: Mapping[Part, StreamedBody]
     ) -> tuple[bytes, list[Finding]]:
-        before = deepcopy(record)
-        for callback in self._callbacks:
-            changed = callback(deepcopy(record))
-            record = record if changed is None else changed
+        before = record
+        record = dict(self._called_back(record))
         bodies = record.pop("bodies", {})
         head, changed_bodies, findings = self._interaction(record, bodies, pieces)
         if before != {**record, "bodies": bodies}:
@@ -545,7 +558,8 @@ class Redactor:
             if _is_coded(came[part]) and not content.is_text(data):
                 new, found, why = None, [Finding("unreadable", f"{part}.body", "removed", "")], UNREADABLE
             else:
-                new, found = self._body(data, context, f"{part}.body")
+                cut_off = (message.get("body") or {}).get("complete") is False
+                new, found = self._body(data, context._replace(cut_off=cut_off), f"{part}.body")
                 why = "a known value could not be taken out of it"
             if not found:
                 continue
@@ -708,6 +722,10 @@ def _streamed(head: dict[str, Any], streams: Mapping[str, Any]) -> dict[Part, St
         if isinstance(body, dict) and stream is not None and stream.findings:
             told[part] = StreamedBody(body["size"], body["sha256"], tuple(stream.findings))
     return told
+
+
+def _name_of(callback: object) -> str:
+    return str(getattr(callback, "__qualname__", type(callback).__qualname__))
 
 
 def _known_values(policy: Policy, environment: Mapping[str, str]) -> tuple[list[Known], tuple[str, ...]]:

@@ -49,7 +49,7 @@ from recorder.redact.names import (
 from recorder.redact.places import WORD_BYTES, Look, Names, find_hidden_names, find_value, look_at, may_be_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from recorder.redact.json_paths import JsonPaths
     from recorder.redact.placeholders import Placeholders
@@ -80,6 +80,8 @@ _MARKS: Final = [
     *(b"\\u00", b"\\x", b"&#", b"&amp;", b"@", b"\n", b"\\n"),
 ]
 """Without one of these nothing is written with escapes, no URL has userinfo, and no base64 is broken into lines."""
+_SHORTEST_BEGINNING: Final = 6
+"""Bytes of a value that count where it was cut off."""
 _GROUP: Final = 60
 """Needles of one group; from 65 on the searcher goes byte by byte."""
 _MOST_GROUPS: Final = 10
@@ -114,6 +116,7 @@ class Context(NamedTuple):
     binary: bool = False
     token_endpoint: bool = False
     fold_case: bool = False
+    cut_off: bool = False
     boundary: bytes = b""
 
 
@@ -125,14 +128,15 @@ class Index:
     needles are looked for with their overlaps, since one may hide another.
     """
 
-    __slots__ = ("_groups", "_needles", "_searcher", "_table", "has_known")
+    __slots__ = ("_groups", "_needles", "_searcher", "_table", "has_known", "known")
 
-    def __init__(self, known: Iterable[Known], formats: Iterable[Format] = ()) -> None:
+    def __init__(self, known: Collection[Known], formats: Iterable[Format] = ()) -> None:
         table: dict[bytes, list[Needle | Format]] = {}
         for value in known:
             for needle in value.needles:
                 table.setdefault(needle.pattern, []).append(needle)
         self.has_known = bool(table)
+        self.known = known
         for form in formats:
             for literal in form.needles:
                 table.setdefault(literal, []).append(form)
@@ -298,9 +302,19 @@ class Scanner:
         """Give the spans that go, in order and apart from each other."""
         found: list[Span] = []
         low = data.lower()
-        if len(low) <= _SHORT and self._plain_policy and not self._may_hold(low, context):
+        if len(low) <= _SHORT and self._plain_policy and not context.cut_off and not self._may_hold(low, context):
             return found
         names = self.rules.token_names if context.token_endpoint else self.rules.names
+        self._values(data, low, context, found)
+        if not context.binary:
+            self._places(data, low, context, names, found)
+        for known in self.hard:
+            found.extend(known.find_escaped(data))
+        found.extend(self._rare(data, context, names))
+        return resolve(found) if len(found) > 1 else found
+
+    def _values(self, data: bytes, low: bytes, context: Context, found: list[Span]) -> None:
+        """Find known values and tokens."""
         windows: Windows = {}
         for index in self.indexes:
             for entry, start, end in index.find(low):
@@ -314,12 +328,9 @@ class Scanner:
                         found.append(_format_span(data, token, entry.slug))
         for known, parts in windows.items():
             found.extend(known.search(data, parts))
-        if not context.binary:
-            self._places(data, low, context, names, found)
-        for known in self.hard:
-            found.extend(known.find_escaped(data))
-        found.extend(self._rare(data, context, names))
-        return resolve(found) if len(found) > 1 else found
+        if context.cut_off:
+            for index in self.indexes:
+                found.extend(_cut_off(data, index.known))
 
     def _may_hold(self, low: bytes, context: Context) -> bool:
         """Tell by one search for everything whether a short leaf may hold anything. Certain when it says no."""
@@ -632,6 +643,15 @@ def _personal_span(data: bytes, start: int, end: int, kind: str) -> Iterator[Spa
         yield Span(*number, f"personal:{kind}", value, NUMBER, kind=kind)
     else:
         yield Span(start, end, f"personal:{kind}", value, kind=kind)
+
+
+def _cut_off(data: bytes, known: Iterable[Known]) -> Iterator[Span]:
+    """Find the beginning of a known value at the end of a body that was cut off."""
+    for value in known:
+        for size in range(min(len(value.raw) - 1, len(data)), _SHORTEST_BEGINNING - 1, -1):
+            if data.endswith(value.raw[:size]):
+                yield Span(len(data) - size, len(data), value.rule, value.raw)
+                break
 
 
 def _format_span(data: bytes, token: tuple[int, int], slug: str) -> Span:

@@ -95,7 +95,7 @@ class Learned:
             self._index(fresh)
         else:
             values = {**self._levels[0][0], **fresh}
-            self._levels = [(values, Index(values.values()))]
+            self._levels = [(values, Index(list(values.values())))]
         return True
 
     def indexes(self) -> list[Index]:
@@ -107,7 +107,7 @@ class Learned:
             values = {**self._levels[level][0], **added}
             if len(values) <= most or level == len(_LEVELS) - 1:
                 values = {key: item for key, item in values.items() if item.raw in self._raw}
-                self._levels[level] = (values, Index(values.values()))
+                self._levels[level] = (values, Index(list(values.values())))
                 return
             added = values
             self._levels[level] = ({}, Index(()))
