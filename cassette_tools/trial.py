@@ -61,10 +61,10 @@ def try_on(reader: Reader, number: int, policy: Policy, *, name: str) -> Trial:
 
 def _redacted(redactor: Redactor, reader: Reader, line: Line) -> tuple[dict[str, Any], list[Finding]]:
     record = line.load()
-    line = orjson.dumps(record) + b"\n"
-    redactor.redact_line(line)  # learns what places give away; the second time that is found elsewhere, too
+    written = orjson.dumps(record) + b"\n"
+    redactor.redact_line(written)  # learns what places give away; the second time that is found elsewhere, too
     redactor.learn(redactor.learned())
-    data, findings = redactor.redact_line(line)
+    data, findings = redactor.redact_line(written)
     for part in _PARTS:
         message = record.get(part)
         body = message.get("body") if isinstance(message, dict) else None

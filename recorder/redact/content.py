@@ -50,7 +50,7 @@ def says_text(headers: Any) -> bool:  # noqa: ANN401 -- pairs, or None
 def _type_in(headers: Any) -> str:  # noqa: ANN401 -- pairs, or None
     kind = ""
     for pair in headers if isinstance(headers, list) else ():
-        if len(pair) == _PAIR and len(pair[0]) == len("content-type") and pair[0].lower() == "content-type":
+        if isinstance(pair, list | tuple) and len(pair) == _PAIR and str(pair[0]).lower() == "content-type":
             kind = str(pair[1])
     return kind
 

@@ -37,7 +37,7 @@ from recorder.redact.lines import change_texts, replace_texts, splice_values
 from recorder.redact.names import is_token_endpoint, normalize
 from recorder.redact.placeholders import Placeholders
 from recorder.redact.stream import BodyStream
-from recorder.redact.verification import holds
+from recorder.redact.verification import Values
 from recorder.system import ForkLock
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ class Redactor:
     __slots__ = (
         "_callbacks",
         "_deep",
+        "_deep_values",
         "_hard",
         "_index",
         "_known",
@@ -160,6 +161,7 @@ class Redactor:
         self._hard = tuple(known for known in self._known if known.hard)
         self._index = Index(self._known, self._rules.formats)
         self._learning = ForkLock()
+        self._deep_values: tuple[int, Values] | None = None
         self._learned = Learned(frozenset(known.raw for known in self._known), recording=recording)
         self._scanner = Scanner(self._rules, [self._index], self._hard)
         self._remembered: dict[str, dict[tuple[str, str], tuple[str, str, tuple[Finding, ...]]]] = {}
@@ -664,8 +666,11 @@ class Redactor:
             return True
         if not self._deep:
             return False
-        values = [known.raw for known in self._known] + [value.encode() for value in self._learned.values()]
-        return holds(data, [value for value in values if len(value) >= SHORTEST_PROVABLE]) is not None
+        learned = self._learned.values()
+        if self._deep_values is None or self._deep_values[0] != len(learned):
+            raw = [known.raw for known in self._known] + [value.encode("utf-8") for value in learned]
+            self._deep_values = (len(learned), Values(value for value in raw if len(value) >= SHORTEST_PROVABLE))
+        return self._deep_values[1].stand_in(data)
 
     def mark(self, data: bytes) -> bytes:
         """Give a placeholder for a whole leaf."""

@@ -274,7 +274,7 @@ class Known:
 
     def _tolerant(self) -> re.Pattern[bytes]:
         if self._pattern is None:
-            self._pattern = re.compile(b"".join(map(_any_spelling, self.raw.decode("utf-8"))))
+            self._pattern = re.compile(_spellings(self.raw.decode("utf-8")))
         return self._pattern
 
 
@@ -368,34 +368,55 @@ _NAMED: Final = {"&": b"amp", "<": b"lt", ">": b"gt", '"': b"quot", "'": b"apos"
 _ESCAPES: Final = {"\n": b"n", "\r": b"r", "\t": b"t", "\b": b"b", "\f": b"f"}
 
 
-def _any_spelling(character: str) -> bytes:
-    """Give a pattern for one character, plain or with whatever escapes, also escaped again."""
+def _spellings(text: str) -> bytes:
+    """Give a pattern for a text, each character plain or with whatever escapes, also escaped again.
+
+    A run of backslashes is one item, and is never given back: of a run in the data, nobody can say which of them
+    belong to which character, and trying all ways takes time without end.
+    """
+    items: list[bytes] = []
+    for run in _BACKSLASHES.split(text):
+        if run.startswith("\\"):
+            items.append(_BACKSLASH_SPELLINGS + b"{1,%d}+" % len(run))
+            continue
+        for place, character in enumerate(run):
+            escaped_before = place == 0 and bool(items)
+            items.append(_any_spelling(character, rb"\\{0,15}+" if escaped_before else rb"\\{1,15}+"))
+    return b"".join(items)
+
+
+def _any_spelling(character: str, slashes: bytes) -> bytes:
+    """Give a pattern for one character that is no backslash. `slashes` is what begins its escapes."""
     encoded = character.encode("utf-8")
     number = ord(character)
     units = character.encode("utf-16-be")
     forms = [
         re.escape(encoded),
         b"".join(rb"%%(?:25)*%s" % _any_case(b"%02x" % byte) for byte in encoded),
-        b"".join(rb"\\{1,15}u%s" % _any_case(units[at : at + 2].hex().encode()) for at in range(0, len(units), 2)),
+        b"".join(slashes + b"u" + _any_case(units[at : at + 2].hex().encode()) for at in range(0, len(units), 2)),
         rb"&(?:amp;)*#(?:0*%d|[xX]0*%s);" % (number, _any_case(b"%x" % number)),
     ]
     if number < 256:
-        forms.append(rb"\\{1,15}x" + _any_case(b"%02x" % number))
+        forms.append(slashes + b"x" + _any_case(b"%02x" % number))
     if character in _NAMED:
-        name = _NAMED[character]
-        forms.append(rb"&(?:amp;)*%s;" % name)
+        forms.append(rb"&(?:amp;)*%s;" % _NAMED[character])
     if character in _ESCAPES:
-        forms.append(rb"\\{1,15}" + _ESCAPES[character])
+        forms.append(slashes + _ESCAPES[character])
     if character == "\n":
-        forms += [rb"\r\n", rb"\\{1,15}r\\{1,15}n", rb"%(?:25)*0[dD]%(?:25)*0[aA]"]
+        forms += [rb"\r\n", slashes + rb"r\\{1,15}+n", rb"%(?:25)*0[dD]%(?:25)*0[aA]"]
     if character in '"/':
-        forms.append(rb"\\{1,15}" + encoded)
-    if character == "\\":
-        forms.append(rb"\\{1,15}")
+        forms.append(slashes + encoded)
     if character == " ":
         forms.append(rb"\+")
     forms.sort(key=len, reverse=True)
-    return b"(?:" + b"|".join(forms) + b")"
+    # Atomic: of two forms that match the same bytes, one is tried. But what follows a % or & may belong to it, or not.
+    return (b"(?:" if character in "%&" else b"(?>") + b"|".join(forms) + b")"
+
+
+_BACKSLASHES: Final = re.compile(r"(\\+)")
+_BACKSLASH_SPELLINGS: Final = (
+    rb"(?:\\{1,15}+u005[cC]|\\{1,15}+x5[cC]|%(?:25)*5[cC]|&(?:amp;)*#(?:0*92|[xX]0*5[cC]);|\\{1,60}+)"
+)
 
 
 def _any_case(digits: bytes) -> bytes:

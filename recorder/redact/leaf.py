@@ -117,6 +117,7 @@ class Context(NamedTuple):
     token_endpoint: bool = False
     fold_case: bool = False
     cut_off: bool = False
+    markup: bool = False
     boundary: bytes = b""
 
 
@@ -273,7 +274,7 @@ class _Ephemeral:
     def __init__(self, rule: Dynamic) -> None:
         names = "|".join(re.escape(name) for name in rule.params)
         self.pattern = re.compile(
-            rf"(?:[?&;]|%(?:25)*(?:26|3[fF])|\\{1, 15}u00(?:26|3[fF]))(?:{names})(?:=|%(?:25)*3[dD]|\\{1, 15}u003[dD])"
+            rf"(?:[?&;]|%(?:25)*(?:26|3[fF])|\\{{1,15}}u00(?:26|3[fF]))(?:{names})(?:=|%(?:25)*3[dD]|\\{{1,15}}u003[dD])"
             rf"((?:(?!%(?:25)*26|\\)[^&#;\s\"'<>])*)".encode()
         )
         self.domains = tuple(domain.lower().encode() for domain in rule.domains)

@@ -75,6 +75,7 @@ _KEY_VALUE: Final = re.compile(rb"\\*\"(?:value|val)\\*\"" + _BLANK + rb":" + _B
 _YAML_START: Final = re.compile(rb"(?:^|\n)([ ]*(?:- )*)([\"']?)([\w.-]{0,64})$")
 _YAML_END: Final = re.compile(rb"([\w.-]{0,64})([\"']?)[ ]*:(?=[ \r\n]|$)[ ]*")
 WORD_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+_RULE: Final = re.compile(rb"(?:field|query|header|known|format|personal|policy):")
 _END_OF_PERCENT: Final = re.compile(rb"(?:(?:25)*[0-9A-Fa-f]{2})?")
 _WORDS_BYTES: Final = WORD_BYTES + b" "
 _QUOTES: Final = frozenset({b'"', b"\\", b"'"})
@@ -146,7 +147,8 @@ def is_masked(value: bytes) -> bool:
 class Look(NamedTuple):
     """What a leaf is (`form`, `url`, `yaml`, the `boundary` of a multipart body), and what may be in it.
 
-    `first`: its beginning is there; `markup`, `coded`: it has tags, or quotes that are escaped for a URL or for HTML.
+    `first`: its beginning is there; `markup`, `coded`: it has tags, or quotes that are escaped for a URL or for HTML;
+    `document`: it is XML or HTML as a whole.
     """
 
     form: bool
@@ -156,9 +158,12 @@ class Look(NamedTuple):
     boundary: bytes
     markup: bool
     coded: bool
+    document: bool
 
 
-def look_at(data: bytes, *, form: bool, first: bool, url: bool, yaml: bool, boundary: bytes) -> Look:
+def look_at(
+    data: bytes, *, form: bool, first: bool, url: bool, yaml: bool, boundary: bytes, document: bool = False
+) -> Look:
     """Look once at a leaf for what decides which places there can be in it."""
     return Look(
         form,
@@ -170,6 +175,7 @@ def look_at(data: bytes, *, form: bool, first: bool, url: bool, yaml: bool, boun
         coded=(b"%" in data and (b"%22" in data or b"%25" in data))
         or (b"&" in data and (b"&quot;" in data or b"&#34;" in data))
         or (b"\\" in data and b"\\u0022" in data),
+        document=document or data.lstrip()[:1] == b"<",
     )
 
 
@@ -179,7 +185,7 @@ def find_value(data: bytes, start: int, end: int, names: Names, look: Look) -> S
     if span is None:
         span = _after_equals(data, start, end, names, look)
     if span is None and look.markup:
-        span = _in_markup(data, start, end, names)
+        span = _in_markup(data, start, end, names, look)
     if span is None and look.boundary:
         span = _after_bare_name(data, start, end, names, look.boundary)
     if span is None and look.yaml:
@@ -244,6 +250,8 @@ def _after_key(data: bytes, start: int, end: int, names: Names, look: Look) -> S
         return None
     if not _KEY.fullmatch(bare):
         return _after_coded_key(data, start, end, names) if look.coded else None
+    if _RULE.match(bare):
+        return None  # what an interaction says of itself: `"redacted": {"field:password": 1}`
     sensitive = names.in_body(bare) or (b"-" in bare and names.in_header(bare))
     colon = _COLON.match(data, right + 1)
     if colon is not None:
@@ -455,7 +463,7 @@ def _plain(value: bytes, depth: int) -> bytes:
 # XML and HTML.
 
 
-def _in_markup(data: bytes, start: int, end: int, names: Names) -> Span | None:
+def _in_markup(data: bytes, start: int, end: int, names: Names, look: Look) -> Span | None:
     if b"'" in data[max(0, start - _LONGEST_NAME) : start]:
         span = _in_single_quotes(data, start, end, names)
         if span is not None:
@@ -473,7 +481,7 @@ def _in_markup(data: bytes, start: int, end: int, names: Names) -> Span | None:
     if not names.in_body(name):
         return None
     until = data.find(opening[1] + b"/" + opening[2] + name, closing.end())
-    if until < 0 and data.lstrip()[:1] != b"<":
+    if until < 0 and not look.document:
         return None  # `token=<TOKEN>` in a text is no element; in a document that is cut off it may be one
     return _markup_span(data, closing.end(), until if until >= 0 else len(data), name, is_open=until < 0)
 

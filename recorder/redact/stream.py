@@ -110,6 +110,8 @@ class BodyStream:
             self._maybe_binary = False
             begins_as_text = any(is_text(buffer[: len(buffer) - cut]) for cut in range(4))  # a character may be cut
             self._context = self._context._replace(binary=not begins_as_text)
+        if base == 0 and buffer.lstrip()[:1] == b"<":
+            self._context = self._context._replace(markup=True)
         begin = self.settled - base
         if self._cut_off:
             self.settled = base + len(buffer)

@@ -16,15 +16,19 @@ from binascii import Error as Base64Error
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
+from ahocorasick_rs import BytesAhoCorasick
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["DEPTH", "holds"]
+__all__ = ["DEPTH", "Values"]
 
 DEPTH: Final = 3
 MOST: Final = 8 * 1024 * 1024
 """Bytes decoded from one leaf at one depth."""
 
+_MOST_FILES: Final = 16
+"""Beginnings of gzip files in one view that are tried."""
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]{8,}={0,2}")
 _WRAPPED: Final = re.compile(rb"(?<=[A-Za-z0-9+/=])(?:\r?\n|\\{1,15}r\\{1,15}n|\\{1,15}n)[ \t]*(?=[A-Za-z0-9+/=])")
 _HEX: Final = re.compile(rb"[0-9A-Fa-f]{8,}")
@@ -35,18 +39,26 @@ _SHORT: Final = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"
 _GZIP: Final = b"\x1f\x8b\x08"
 
 
-def holds(data: bytes, values: Iterable[bytes], depth: int = DEPTH) -> bytes | None:
-    """Give one of `values` that stands in `data`, in up to `depth` encodings one inside another, or None."""
-    wanted = list(values)
-    views = [data]
-    for level in range(depth + 1):
-        for view in views:
-            for value in wanted:
-                if value in view:
-                    return value
-        if level < depth:
-            views = [plain for view in views for plain in _decoded(view)]
-    return None
+class Values:
+    """Values to look for, many at once."""
+
+    __slots__ = ("_searcher",)
+
+    def __init__(self, values: Iterable[bytes]) -> None:
+        wanted = sorted(set(values))
+        self._searcher = BytesAhoCorasick(wanted) if wanted else None
+
+    def stand_in(self, data: bytes, depth: int = DEPTH) -> bool:
+        """Tell whether one of them stands in `data`, in up to `depth` encodings one inside another."""
+        if self._searcher is None:
+            return False
+        views = [data]
+        for level in range(depth + 1):
+            if any(self._searcher.find_matches_as_indexes(view) for view in views):
+                return True
+            if level < depth:
+                views = [plain for view in views for plain in _decoded(view)]
+        return False
 
 
 def _decoded(data: bytes) -> Iterator[bytes]:
@@ -88,7 +100,9 @@ def _files_in(data: bytes) -> Iterator[bytes]:
     if data[:1] == b"\x78":
         yield _inflated(data)
     at = data.find(_GZIP)
-    while at >= 0:
+    for _ in range(_MOST_FILES):
+        if at < 0:
+            return
         yield _inflated(data[at:])
         at = data.find(_GZIP, at + 1)
 

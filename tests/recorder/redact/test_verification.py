@@ -14,10 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder.redact.verification import DEPTH, MOST, holds
+from recorder.redact.verification import DEPTH, MOST, Values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+
+def holds(data: bytes, values: Iterable[bytes], depth: int = DEPTH) -> bytes | None:
+    """Give the first of `values` that is found alone."""
+    return next((value for value in values if Values([value]).stand_in(data, depth)), None)
+
 
 SECRET: Final = b'pa55/w\xc3\xb6rd+&"key'
 
