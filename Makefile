@@ -33,8 +33,9 @@ format: setup
 docs: setup  ## Write docs/cli.md anew from the commands' own help
 	$(BIN)/python -m cassette_tools.reference > docs/cli.md
 
-benchmark: setup  ## This recorder beside the bare program and its peers; half an hour
+benchmark: setup  ## This recorder beside the bare program and its peers; two hours
 	$(BIN)/python benchmarks/record.py
+	$(BIN)/python benchmarks/redact.py
 
 setup: $(STAMP)
 

@@ -251,7 +251,7 @@ class Redactor:
         pieces = _streamed(head, streams) if streams else None
         head, changed, findings = self._interaction(head, bodies, pieces)
         findings = [*findings, *_left_out(record)]
-        return _line(_with_counts(head, findings), _dump(changed)) + b"\n", findings
+        return _line(_with_counts(head, findings), _dump(changed), b"}\n"), findings
 
     def _called_back(self, record: dict[str, Any]) -> dict[str, Any]:
         """Let the policy's functions change an interaction. Raises CallbackError."""
@@ -832,8 +832,8 @@ def _spliced(raw: bytes, old: dict[str, Any] | None, new: dict[str, Any] | None)
     return splice_values(raw, old, new) or change_texts(raw, old, new) or _dump(new)
 
 
-def _line(head: dict[str, Any], tail: bytes) -> bytes:
-    return _dump(head)[:-1] + _BODIES + tail + b"}"
+def _line(head: dict[str, Any], tail: bytes, end: bytes = b"}") -> bytes:
+    return b"".join((_dump(head)[:-1], _BODIES, tail, end))
 
 
 def _went_whole(findings: list[Finding]) -> bool:
