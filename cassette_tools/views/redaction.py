@@ -99,7 +99,7 @@ def show_outcomes(
             Text(
                 f"{count_text(found, 'finding')} {would} redacted{where}."
                 if found
-                else f"Nothing to redact{_in(outcomes)}."
+                else f"Nothing to redact{_in(outcomes)}{_marked(outcomes, checked=checked)}."
             )
         )
     rules = sorted(_sum(outcomes).items(), key=lambda item: (-item[1], item[0]))
@@ -150,6 +150,13 @@ def _show_other_names(outcomes: Iterable[Outcome], page: Page) -> None:
         if outcome.other_names > 0:
             names = count_text(outcome.other_names, "other name")
             page.line(shown(f"{outcome.name}: the old file has {names} (hard links), and still holds all.", "yellow"))
+
+
+def _marked(outcomes: Sequence[Outcome], *, checked: bool) -> str:
+    """Say that a file was written nevertheless, because its header line now names the policy."""
+    if checked or not any(outcome.changed for outcome in outcomes):
+        return ""
+    return "; the header line now names the policy"
 
 
 def _in(outcomes: Sequence[Outcome]) -> str:
