@@ -16,7 +16,7 @@ def tell(number: int, _frame: object) -> None:
 for name in HEARD:
     signal.signal(getattr(signal, name), tell)
 os.write(1, f"pid {os.getpid()}\n".encode())
-while sys.stdin.readline().strip() != "done":
+while (line := sys.stdin.readline()) and line.strip() != "done":
     pass
 os.write(1, b"bye\n")
 sys.exit(5)
