@@ -60,7 +60,7 @@ def test_the_bytes_decide_and_the_headers_help(
     assert context_of(headers(kind), data, token_request=True).token_endpoint
 
 
-@pytest.mark.parametrize("given_headers", [None, "x", [], [["Content-Type"]], [["content-type", None]], [[]]])
+@pytest.mark.parametrize("given_headers", [None, "x", [], [["Content-Type"]], [[1, 2]], [["content-type", None]], [[]]])
 def test_headers_that_are_none_are_no_trouble(given_headers: Any) -> None:
     assert context_of(given_headers, b"text", token_request=False) == Context(body=True)
     assert context_of(given_headers, BINARY, token_request=False).binary

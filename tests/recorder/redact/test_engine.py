@@ -377,6 +377,7 @@ def test_policies_merged_in_any_order_give_the_same_bytes() -> None:
         "field:$.deep[*].x",
         "personal:email",
         "policy:url",
+        "policy:dynamic",
         "policy:allow-headers",
     }
 
@@ -440,6 +441,9 @@ def test_url_patterns_are_applied_to_urls_and_headers_with_groups() -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
+        ("https://cdn.example/a?sig=s1&x=1", "https://cdn.example/a?sig=dynamic&x=1"),
+        ("https://eu.cdn.example/a?x=1&exp=2", "https://eu.cdn.example/a?x=1&exp=dynamic"),
+        ("https://CDN.example:443/a?sig=s1", "https://CDN.example:443/a?sig=dynamic"),
         ("https://other.example/a?exp=1", "https://other.example/a?exp=1"),
         ("https://notcdn.example/a?exp=1", "https://notcdn.example/a?exp=1"),
         ("https://cdn.example.org/a?exp=1", "https://cdn.example.org/a?exp=1"),
@@ -665,6 +669,38 @@ def test_what_is_no_json_object_is_refused_without_its_bytes(line: bytes) -> Non
     with pytest.raises(ValueError, match="JSON object") as error:
         redactor(SECRET).redact_line(line.replace(b"SECRET", SECRET.encode()))
     assert SECRET not in str(error.value)
+
+
+hostile: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(["x", SECRET, "password", "%%", "YQ=="]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["headers", "url", "body", "text", "base64", "message", "received", "cause", "redacted"]),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@given(
+    kind=st.sampled_from(["interaction", "body", "header", "process", "diagnosis", "end", "x-mine"]),
+    parts=st.dictionaries(
+        st.sampled_from(["request", "response", "error", "bodies", "redacted", "part", "text", "base64", "x"]),
+        hostile | st.fixed_dictionaries({"headers": st.lists(hostile, max_size=3), "body": hostile, "url": hostile}),
+    ),
+)
+@settings(deadline=None, max_examples=400)
+def test_a_line_of_any_shape_gives_a_line_or_the_one_error(kind: str, parts: dict[str, Any]) -> None:
+    line = orjson.dumps({"type": kind, **parts})
+    try:
+        new, _ = redactor(SECRET).redact_line(line)
+    except ValueError as error:
+        assert SECRET not in str(error)  # noqa: PT017 -- it may come, or not
+        return
+    assert isinstance(orjson.loads(new), dict)
 
 
 @pytest.mark.parametrize("content", ["%%%", "YQ", "a", "YQ==YQ=="])

@@ -157,6 +157,8 @@ def damaged() -> dict[str, bytes]:
         "a number": b"7",
         "without a key": b'{"secrets":[["hunter2-hunter2","x"]]}',
         "another type": whole.replace(b'"secrets":[', b'"secrets":7,"x":['),
+        "a pair too long": whole.replace(b'"env:TOKEN"', b'"env:TOKEN","x"'),
+        "no hexadecimal key": whole.replace(KEY.hex().encode(), b"zz"),
         "a short key": whole.replace(KEY.hex().encode(), b"00"),
         "a pattern that is none": whole.replace(b"/users/(", b"/users/(("),
     }

@@ -9,7 +9,7 @@ import tracemalloc
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.redact.engine import Redactor
@@ -137,7 +137,8 @@ def test_every_value_of_a_recording_is_found_at_every_moment(count: int) -> None
     assert learned.forgotten == 0
 
 
-@given(st.lists(st.integers(1, 90), max_size=12))
+@given(st.lists(st.integers(1, 90), max_size=8))
+@settings(max_examples=40, deadline=None)
 def test_values_that_come_in_batches_are_all_found(batches: list[int]) -> None:
     learned = Learned(frozenset(), recording=True)
     wanted: list[str] = []

@@ -24,7 +24,7 @@ BODY = NAMES | QUERY_NAMES | TOKEN_ENDPOINT_NAMES
 EVERY = BODY | HEADERS | CREDENTIAL_HEADERS | COOKIE_HEADERS
 
 WORDS = re.compile(
-    r"token|secret|passw(?:or)?d|passphrase|passcode|pwd|key|api|access|refresh|id|session|client|private|public|user|csrf|xsrf|"
+    r"token|secret|pass|pwd|key|api|access|refresh|id|session|client|private|public|user|csrf|xsrf|"
     r"authorization|authentication|authenticity|oauth|aws|app|code|cookie|card|number|signing|shared|x|bearer|jwt"
 )
 
@@ -163,6 +163,8 @@ def test_a_name_without_a_known_stem_has_its_first_letters() -> None:
         ("https://example.com/tokenize", False),
         ("https://example.com/mytoken", False),
         ("https://example.com/?next=/token", False),
+        ("https://token", False),
+        ("http://token/?code=x", False),
         ("https://example.com/", False),
         ("", False),
     ],

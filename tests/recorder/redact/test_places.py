@@ -91,6 +91,7 @@ JSON: Final = [
     '{"password":«-1.5e+10»,"a":1}',
     '{"password":«{"a":["b",{"c":"}"}]}»}',
     '{"password":«["a","b]"]»}',
+    '{"password":«[1]»,"secret":«{"a":0,"b":1}»}',
     '[{"password":"«one»"},{"password":"«two»"}]',
     '{"passWord":"«x1»","api_key":"«x2»","Api-Key":"«x3»","APIKEY":"«x4»","access token":"«x5»"}',
     '{"X-Vault-Token":"«s.abc»"}',
@@ -121,6 +122,7 @@ NO_JSON: Final = [
     '{"password":"REDACTED"}',
     '{"password":"[FILTERED]"}',
     '{"password":["***","<redacted>",null]}',
+    '{"password":[true,{"a":false}]}',
     '{"zipcode":"12345"}',
     '{"code":404}',
     '{"max_tokens":100,"tokens_used":7}',
@@ -204,7 +206,7 @@ def test_where_the_data_ends_before_the_value_it_says_so() -> None:
         assert span.open is is_open, row
 
 
-@pytest.mark.parametrize("quote_mark", ["%22", "&quot;", "&#34;", "\\u0022"])
+@pytest.mark.parametrize("quote_mark", ["%22", "%2522", "%252522", "&quot;", "&#34;", "\\u0022"])
 def test_json_with_escaped_quotes(quote_mark: str) -> None:
     colon = "%3A" if quote_mark.startswith("%") else ":"
     row = '{"password"@"«hunter2»","b"@"c"}'.replace('"', quote_mark).replace("@", colon)
@@ -227,6 +229,7 @@ QUERIES: Final = [
     "/p;password=«hunter2»/q",
     "/p;jsessionid=«abc»?a=b",
     "/p?next=%2Fq%3Fpassword%3D«hunter2»%26a%3Db",
+    "/p?next=%252Fq%253Fpassword%253D«hunter2»%2526a%253Db",
     "/p?%70assword=«hunter2»",
     "/p?pass%77ord=«hunter2»&b=c",
     "https://«user:hunter2»@h.example/p",
@@ -347,6 +350,9 @@ def test_a_code_is_secret_at_token_endpoints_only(row: str, context: Context) ->
         '<input type="hidden" name="csrf_token" value="«abc»">',
         '<input name="password" type="x" value="«abc»"/>',
         '<input value="«abc»" name="password">',
+        "<input name='password' value='«abc»'>",
+        "<input value='«abc»' name='password'>",
+        "<input name='username' value='me'>",
         '<field name="password">«hunter2»</field>',
         '<property key="password">«hunter2»</property>',
         '<meta name="csrf-token" value="«abc»"/>',

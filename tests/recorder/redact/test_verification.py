@@ -114,7 +114,7 @@ def test_a_compressed_file_is_found_behind_other_bytes() -> None:
 
 
 def test_a_bomb_costs_no_more_than_the_bound() -> None:
-    bomb = gzip.compress(b"\0" * (20 * MOST), 9)
+    bomb = gzip.compress(b"\0" * (10 * MOST), 9)
     begin = time.process_time()
     assert holds(bomb, [SECRET]) is None
     assert time.process_time() - begin < 20
