@@ -302,9 +302,10 @@ class Redactor:
             head, raw, tail = _taken_apart(line)
         if self._callbacks:
             return self._by_callbacks(line, {**head, "bodies": _object(tail) or {}}, pieces)
-        old_bodies = _object(tail) if len(tail) > len(b"{}") else None
-        if old_bodies is None and len(tail) > len(b"{}"):
-            raise ValueError("its bodies are no JSON object")
+        old_bodies = _object(tail)
+        if old_bodies is None:  # a key follows them
+            head, raw, tail = _taken_apart(line, whole=True)
+            old_bodies = _object(tail)
         new, bodies, findings = self._interaction(head, old_bodies, pieces)
         if not findings and not pieces:
             return line, []
@@ -346,6 +347,8 @@ class Redactor:
             if self._is_known_in(head):
                 self._remembered = {}  # something was learned since these headers were looked at
                 head = self._head(head, findings, thorough=True)
+                if self._is_known_in(head):  # at a key that this release does not know, or in a shape that it does not
+                    head = self._swept(head, findings)
             if bodies:
                 head, bodies = self._bodies(head, bodies, came, findings)
             if self._scanner is scanner:
@@ -412,6 +415,10 @@ class Redactor:
             if not self._is_clean(_dump(new[key])):
                 new[key] = self._walk(new[key], key, findings)
         return new
+
+    def _swept(self, head: dict[str, Any], findings: list[Finding]) -> dict[str, Any]:
+        """Redact every text of a head, whatever it is, but what a recorder measures."""
+        return {key: value if key in _MEASURED else self._walk(value, key, findings) for key, value in head.items()}
 
     def _request(self, request: dict[str, Any], findings: list[Finding]) -> dict[str, Any]:
         new = dict(request)
@@ -786,9 +793,9 @@ def _kind_of(line: bytes) -> str:
     return kind[1].decode() if kind else ""
 
 
-def _taken_apart(line: bytes) -> tuple[dict[str, Any], bytes, bytes]:
+def _taken_apart(line: bytes, *, whole: bool = False) -> tuple[dict[str, Any], bytes, bytes]:
     """Give head, its JSON, and that of the bodies, of a line that is not as a recorder writes it. Raises ValueError."""
-    found = _LATE_BODIES.search(line)
+    found = None if whole else _LATE_BODIES.search(line)
     if found is not None:
         raw, tail = line[: found.start()] + b"}", line[found.start(1) : line.rstrip().rindex(b"}")]
         head = _object(raw)

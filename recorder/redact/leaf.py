@@ -60,7 +60,9 @@ __all__ = ["Context", "Finding", "Index", "Rules", "Scanner", "replacement_of", 
 _USERINFO: Final = re.compile(
     rb"(?::|%(?:25)*3[aA])(?:\\*/|%(?:25)*2[fF]){2}((?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2}){1,512}?)(?:@|%(?:25)*40)(?=[A-Za-z0-9\[])"
 )
-_URL_IN_TEXT: Final = re.compile(rb"https?:(?:\\*/){2}([A-Za-z0-9.-]{1,253})(?::\d+)?(?:[^\s\"'<>\\]|\\/){0,8192}")
+_URL_IN_TEXT: Final = re.compile(
+    rb"https?:(?:\\*/){2}([A-Za-z0-9.-]{1,253})(?::\d+)?(?:[^\s\"'<>\\]|\\/|\\{1,15}u00[0-9A-Fa-f]{2}){0,8192}"
+)
 _WRAPPED: Final = re.compile(
     rb"(?:[A-Za-z0-9+/]{40,128}(?:\r?\n|\\{1,15}r\\{1,15}n|\\{1,15}n)[ \t]{0,64}){1,4096}[A-Za-z0-9+/]{0,128}={0,2}"
 )
@@ -457,6 +459,7 @@ def _look_at(data: bytes, context: Context) -> Look:
         url=context.url,
         yaml=context.yaml,
         boundary=context.boundary,
+        document=context.markup,
     )
 
 
