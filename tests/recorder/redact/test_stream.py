@@ -221,6 +221,15 @@ def test_a_long_value_that_ends_within_the_bound_goes_alone(redactor: Redactor) 
     assert stream.removed is None
 
 
+def test_an_element_that_is_longer_than_the_window_goes(redactor: Redactor) -> None:
+    start = b"<a>" + b"<b>lorem</b>" * 40_000 + b"<password>"
+    body = start + b"long value " * 30_000 + b"</password><c>stays</c></a>"
+    new = fed(redactor, every(body, 65_536), "application/xml")
+    assert new.startswith(start + b"REDACTED-secret-")
+    assert b"long value" not in new
+    assert new.endswith(b"</password><c>stays</c></a>")
+
+
 def test_names_before_an_open_value_are_not_lost(redactor: Redactor) -> None:
     """Each of many values in a row is awaited, and each goes."""
     body = b"[" + b",".join(b'{"password":"%s"}' % (b"p%d-" % number * 8000) for number in range(20)) + b"]"
