@@ -71,6 +71,7 @@ _MEASURED: Final = frozenset(
         "thread",
         "rss",
         "redacted",
+        *("policy", "key", "known", "unproven", "version", "format", "created_at", "recorder", "python", "platform"),
         "of",
         "part",
         "piece",
@@ -79,6 +80,7 @@ _MEASURED: Final = frozenset(
 )
 """Keys of lines whose values a recorder writes of itself."""
 _ORDINARY: Final = _MEASURED | {"request", "response", "error", "connection"}
+_CONTENT: Final = frozenset({"text", "base64"})
 _UNSEEN: Final = BytesAhoCorasick([b'"base64":"', b"\\u0000"], matchkind=MatchKind.LeftmostFirst)
 """Where these stand, a line has more in it than its own bytes show."""
 _LATE_BODIES: Final = re.compile(rb',[ \t]*"bodies"[ \t]*:[ \t]*(\{)')
@@ -359,13 +361,17 @@ class Redactor:
         head = _object(line)
         if head is None:
             raise ValueError("no JSON object")
+        findings: list[Finding] = []
+        if not self._is_clean(line):
+            line, findings = self._texts_of(line, "header")
+            head = _object(line) or head
         told = self.describe()
         if head.get("redaction") == told:
-            return line, []
+            return line, findings
         if _dump(head) == line:
-            return _dump({**head, "redaction": told}), []
+            return _dump({**head, "redaction": told}), findings
         new = _REDACTION.sub(lambda match: match[1] + _dump(told), line, count=1)
-        return (new if new != line else line.rstrip()[:-1] + b',"redaction":' + _dump(told) + b"}"), []
+        return (new if new != line else line.rstrip()[:-1] + b',"redaction":' + _dump(told) + b"}"), findings
 
     def _other_line(self, line: bytes) -> tuple[bytes, list[Finding]]:
         record = _object(line)
@@ -377,21 +383,29 @@ class Redactor:
             context = Context(body=True, binary="base64" in record)
             new, findings = self._body(data, context, f"{record.get('part')}.body")
             held = encode_content(self.mark(data) if new is None else new)
+            others = {key: value for key, value in record.items() if key not in _CONTENT and key not in _MEASURED}
+            if others and not self._is_clean(_dump(others)):
+                others = {key: self._walk(value, "body", findings) for key, value in others.items()}
             changed = {
                 key: value
                 for name, item in record.items()
-                for key, value in (held.items() if name in ("text", "base64") else [(name, item)])
+                for key, value in (held.items() if name in _CONTENT else [(name, others.get(name, item))])
             }
             return (_spliced(line, record, changed) if findings else line), findings
+        return self._texts_of(line, str(record.get("type", "line")))
+
+    def _texts_of(self, line: bytes, place: str) -> tuple[bytes, list[Finding]]:
+        """Redact the texts of a line, whatever they are, but those that a recorder writes of itself."""
+        findings: list[Finding] = []
         key = ""
 
         def change(text: str, is_key: bool) -> str:
             nonlocal key
             if is_key:
                 key = text
-            if not is_key and key in _MEASURED:
+            elif key in _MEASURED:
                 return text
-            return self._text(text, _TEXT_CONTEXT, str(record.get("type", "line")), findings)
+            return self._text(text, _TEXT_CONTEXT, place, findings)
 
         return replace_texts(line, change) or line, findings
 
@@ -570,12 +584,16 @@ class Redactor:
                 cut_off = (message.get("body") or {}).get("complete") is False
                 new, found = self._body(data, context._replace(cut_off=cut_off), f"{part}.body")
                 why = "a known value could not be taken out of it"
+            others = {key: value for key, value in held.items() if key not in ("text", "base64")}
+            if others and not self._is_clean(_dump(others)):
+                others = self._walk(others, f"{part}.body", findings)
+                held = new_bodies[part] = {**{key: held[key] for key in held.keys() & _CONTENT}, **others}  # noqa: PLW2901
             if not found:
                 continue
             findings.extend(found)
             removed = new is None
             new = self.mark(data) if new is None else new
-            new_bodies[part] = {**{k: v for k, v in held.items() if k not in ("text", "base64")}, **encode_content(new)}
+            new_bodies[part] = {**others, **encode_content(new)}
             message = dict(message)
             _describe_anew(message, len(new), sha256(new, usedforsecurity=False).hexdigest(), data, new)
             if removed and isinstance(message.get("body"), dict):

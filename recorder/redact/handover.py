@@ -8,7 +8,9 @@ and crash reports contain. What cannot be read whole is an error: a process that
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["hand_over", "take_over"]
 
+_NEW: Final = 60
+"""Seconds."""
 _PREFIX: Final = "ctools-policy-"
 _LISTS: Final = ("headers", "names", "query", "fields", "keep", "disabled_formats", "personal")
 _FLAGS: Final = ("environment", "defaults")
@@ -66,7 +70,13 @@ def _remove_left_over(folder: Path) -> None:
     """Remove what a run left that was killed: its file is not locked any more."""
     for path in folder.glob(f"{_PREFIX}*"):
         with suppress(OSError):  # another user's, or gone meanwhile
-            if path.is_symlink() or path.stat().st_uid != os.geteuid():
+            status = path.lstat()
+            # Nor one that was made this minute: its maker may not have locked it yet.
+            if (
+                not stat.S_ISREG(status.st_mode)
+                or status.st_uid != os.geteuid()
+                or time.time() - status.st_mtime < _NEW
+            ):
                 continue
             with path.open("rb") as file:
                 if _lock(file.fileno()):

@@ -32,7 +32,9 @@ def header_spans(folded: str, value: bytes, rules: Rules) -> list[Span]:
         return list(_credentials(folded, value))
     if folded in rules.cookies:
         return list(_cookies(folded, value))
-    by_name = folded in rules.header_names or folded.removeprefix("x") in rules.header_names
+    by_name = folded in rules.header_names or (
+        folded not in rules.keep and folded.removeprefix("x") in rules.header_names
+    )
     by_list = rules.allow_headers is not None and folded not in rules.allow_headers
     if not (by_name or by_list) or not value.strip() or is_masked(value.strip()):
         return []

@@ -74,7 +74,7 @@ _NUMBER: Final = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _ESCAPE_BEFORE: Final = re.compile(rb"(?:%(?:25)*[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2})\Z")
 _HIDDEN: Final = {
     0x25: (re.compile(rb"%(?:25)*(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"), re.compile(rb"(?!)")),
-    0x5C: (re.compile(rb"\\(?:u00|x)(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[cC])"), re.compile(rb"(?!)")),
+    0x5C: (re.compile(rb"\\(?:u00|x)(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[cC]|26)"), re.compile(rb"(?!)")),
     0x26: (re.compile(rb"&(?:amp;)*#[xX]0*([2-7][0-9A-Fa-f]);"), re.compile(rb"&(?:amp;)*#0*(\d{2,3});")),
 }
 """Letters and digits that are written as escapes, though they need none, by the byte that begins an escape: with a

@@ -226,6 +226,7 @@ class Rules:
         "formats",
         "header_names",
         "json_paths",
+        "keep",
         "names",
         "personal",
         "stems",
@@ -251,8 +252,9 @@ class Rules:
         allowed = None if policy.allow_headers is None else frozenset(map(normalize, policy.allow_headers))
         self.allow_headers = None if allowed is None else allowed | FRAMING_HEADERS
         everywhere = self.header_names | self.credentials | self.cookies
-        self.names = Names(body=body, query=query, header=everywhere)
-        self.token_names = Names(body=body | code, query=query | code, header=everywhere)
+        self.keep = keep
+        self.names = Names(body=body, query=query, header=everywhere, keep=keep)
+        self.token_names = Names(body=body | code, query=query | code, header=everywhere, keep=keep)
         given = frozenset(map(normalize, (*policy.names, *policy.query, *policy.fields, *policy.headers)))
         stems = stems_of(body | query | (everywhere & given)) | stems_of(everywhere, known_only=True)
         self.stems = Stems(stems)

@@ -88,13 +88,16 @@ _YAML_ITEM: Final = re.compile(rb"\r?\n([ ]*)- ([^\r\n]*)")
 class Names:
     """Tells which names are sensitive, by the kind of place. Remembers answers, at most 4,096 of them."""
 
-    __slots__ = ("_body", "_header", "_query", "_remembered", "_words")
+    __slots__ = ("_body", "_header", "_keep", "_query", "_remembered", "_words")
 
-    def __init__(self, *, body: frozenset[str], query: frozenset[str], header: frozenset[str]) -> None:
-        """Take normalized names: in bodies, in queries, and those of headers."""
+    def __init__(
+        self, *, body: frozenset[str], query: frozenset[str], header: frozenset[str], keep: frozenset[str] = frozenset()
+    ) -> None:
+        """Take normalized names: in bodies, in queries, those of headers, and those that are none of these."""
         self._body = body
         self._query = query
         self._header = header
+        self._keep = keep
         self._remembered: dict[bytes, tuple[bool, bool, bool]] = {}
         self._words: dict[bytes, bool] = {}
 
@@ -115,7 +118,7 @@ class Names:
         answer = self._remembered.get(name)
         if answer is None:
             folded = normalize(_unescape_name(name).decode("utf-8", "replace"))
-            bare = folded.removeprefix("x")
+            bare = folded.removeprefix("x") if folded not in self._keep else ""
             answer = (
                 folded in self._body,
                 folded in self._query,
