@@ -131,7 +131,8 @@ with open(os.environ["RECORDER_CASSETTE"], "ab") as file:
 
 
 def test_reading_a_large_run_back_takes_bounded_memory(tmp_path: Path) -> None:
-    options: dict[str, Any] = {"mode": "new", "options": Options(durability="none"), "environment": os.environ}
+    options: dict[str, Any] = {"mode": "new", "options": Options(durability="none"), "policy": None}
+    options["environment"] = os.environ
     run(["true"], tmp_path / "warm.jsonl", **options, tell=pytest.fail)
     tracemalloc.start()
     try:

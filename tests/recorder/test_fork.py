@@ -223,7 +223,7 @@ class TestProcessesOfTheirOwn:
             cassette=str(journal.path),
             run=journal.run,
             options=Options(body_limit=BODY_LIMIT),
-            redaction="none",
+            redaction=f"none {journal.run}",
             notes=str(notes),
         )
 

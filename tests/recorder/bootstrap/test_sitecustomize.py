@@ -44,7 +44,7 @@ class Run:
             cassette=str(self.cassette),
             run=self.journal.run,
             options=Options(durability="none"),
-            redaction="none",
+            redaction=f"none {self.journal.run}",
             notes=str(self.notes),
         )
 
