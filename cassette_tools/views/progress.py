@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WORTH_IT", "reading"]
 
+_LONGEST_NAME: Final = 24
 WORTH_IT: Final = 50_000_000
 """Bytes of a file from which on it takes long enough to be told about."""
 
@@ -42,9 +43,15 @@ def reading(name: str, size: int | None) -> Iterator[Callable[[int], None] | Non
     )
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, refresh_per_second=5) as progress:
-        task = progress.add_task(visible(name), total=size)
+        task = progress.add_task(visible(_short(name)), total=size)
 
         def told(read: int) -> None:
             progress.update(task, completed=read)
 
         yield told
+
+
+def _short(name: str) -> str:
+    """Give the end of a path: a long one would leave no room for the bar."""
+    name = os.path.basename(name) or name  # noqa: PTH119 -- it may be "-", or no path at all
+    return name if len(name) <= _LONGEST_NAME else f"...{name[3 - _LONGEST_NAME :]}"
