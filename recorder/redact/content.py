@@ -50,7 +50,8 @@ def says_text(headers: Any) -> bool:  # noqa: ANN401 -- pairs, or None
 def _type_in(headers: Any) -> str:  # noqa: ANN401 -- pairs, or None
     kind = ""
     for pair in headers if isinstance(headers, list) else ():
-        if isinstance(pair, list | tuple) and len(pair) == _PAIR and str(pair[0]).lower() == "content-type":
+        name = pair[0] if isinstance(pair, list | tuple) and len(pair) == _PAIR else None
+        if type(name) is str and len(name) == len("content-type") and name.lower() == "content-type":
             kind = str(pair[1])
     return kind
 

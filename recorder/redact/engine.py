@@ -398,16 +398,21 @@ class Redactor:
         """Redact the texts of a line, whatever they are, but those that a recorder writes of itself."""
         findings: list[Finding] = []
         key = ""
+        spared = _MEASURED
 
         def change(text: str, is_key: bool) -> str:
             nonlocal key
             if is_key:
                 key = text
-            elif key in _MEASURED:
+            elif key in spared:
                 return text
             return self._text(text, _TEXT_CONTEXT, place, findings)
 
-        return replace_texts(line, change) or line, findings
+        new = replace_texts(line, change) or line
+        if any(self._scanner.plainly_known(new)):  # such a key has another meaning further inside
+            spared = frozenset()
+            new = replace_texts(new, change) or new
+        return new, findings
 
     def _is_known_in(self, head: dict[str, Any]) -> bool:
         """Tell whether a known value may be left in a head: the verification of what comes from memory."""
