@@ -15,6 +15,7 @@ are in use. Lengths are bounded on both sides; where a vendor reserves the right
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from itertools import chain
@@ -42,8 +43,23 @@ class Format:
     title: str
     needles: tuple[bytes, ...]
     offset: int
-    pattern: re.Pattern[bytes]
-    whole: re.Pattern[bytes] | None
+    expression: bytes
+    whole_expression: bytes | None
+
+    @property
+    def pattern(self) -> re.Pattern[bytes]:
+        """The expression, compiled when it is first needed: a recording should not wait for fifty of them."""
+        return _compiled(self.expression)
+
+    @property
+    def whole(self) -> re.Pattern[bytes] | None:
+        """What `kind_of` matches with; None where a value alone tells nothing."""
+        return None if self.whole_expression is None else _compiled(self.whole_expression)
+
+
+@functools.cache
+def _compiled(expression: bytes) -> re.Pattern[bytes]:
+    return re.compile(expression)
 
 
 def span_at(form: Format, data: bytes, needle: int) -> tuple[int, int] | None:
@@ -119,9 +135,9 @@ def _form(
     literals = needles.split() if isinstance(needles, str) else needles
     for name, escaped in _NAMED.items():
         body = body.replace(name, escaped)
-    pattern = re.compile(left + body + end)
-    alone = None if whole is None else re.compile(whole + end) if whole else pattern
-    return Format(slug, title, tuple(literal.encode() for literal in literals), offset, pattern, alone)
+    expression = left + body + end
+    alone = None if whole is None else whole + end if whole else expression
+    return Format(slug, title, tuple(literal.encode() for literal in literals), offset, expression, alone)
 
 
 # A PEM private key (RFC 7468, and RFC 1421 for the headers in it), to its END line or, cut off, to the end of the
@@ -394,11 +410,15 @@ FORMATS: Final[tuple[Format, ...]] = (
 def _heads() -> dict[bytes, tuple[Format, ...]]:
     heads: dict[bytes, tuple[Format, ...]] = {}
     for form in FORMATS:
-        if form.offset == 0 and form.whole is form.pattern:
+        if form.offset == 0 and form.whole_expression == form.expression:
             for head in dict.fromkeys(needle[:3] for needle in form.needles):
                 heads[head] = (*heads.get(head, ()), form)
     return heads
 
 
 _BY_HEAD = _heads()
-_OTHERS = tuple(form for form in FORMATS if form.whole is not None and (form.offset or form.whole is not form.pattern))
+_OTHERS = tuple(
+    form
+    for form in FORMATS
+    if form.whole_expression is not None and (form.offset or form.whole_expression != form.expression)
+)
