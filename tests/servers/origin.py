@@ -195,7 +195,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _set_at_eof(done: threading.Event) -> None:
-    sys.stdin.buffer.read()
+    # The descriptor itself: the interpreter's end would wait in vain for the lock of a reader that is still waiting.
+    while os.read(0, 4096):
+        pass
     done.set()
 
 
