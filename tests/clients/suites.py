@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 __all__ = ["COMMON_REQUIREMENTS", "SUITES", "Suite"]
 
-COMMON_REQUIREMENTS = ("jsonschema", "orjson", "pytest", "pytest-timeout")
+COMMON_REQUIREMENTS = ("ahocorasick_rs", "jsonschema", "orjson", "pytest", "pytest-timeout")
 """For every suite: what the recorder needs, what runs the tests, and what judges the cassettes."""
 
 
