@@ -234,7 +234,7 @@ class Exploration:
         plain = _unpacked(data, message.headers)
         token_request = where.side == "request" and is_token_endpoint(message.url)
         context = context_of([list(pair) for pair in message.headers], plain, token_request=token_request)
-        codec = wide_codec(plain, context)
+        codec = wide_codec(plain)
         if codec is not None:
             plain = plain.decode(codec).encode("utf-8")
             context = context._replace(binary=False)

@@ -24,7 +24,6 @@ __all__ = ["Packed", "binary_parts", "context_of", "follow", "is_text", "says_te
 MOST_UNPACKED: Final = 32 * 1024 * 1024
 """Bytes that a compressed file inside a body may grow to, to be looked into."""
 
-_CHARSET: Final = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_-]+)", re.IGNORECASE)
 _BOUNDARY: Final = re.compile(r"boundary\s*=\s*(?:\"([^\"]{1,200})\"|([^\s;]{1,200}))", re.IGNORECASE)
 _TEXTUAL: Final = re.compile(
     r"text/|.*(?:json|xml|javascript|urlencoded|graphql|yaml|csv|html)|multipart/", re.IGNORECASE
@@ -72,7 +71,7 @@ def _by_type(kind: str) -> _Told:
     )
 
 
-def wide_codec(data: bytes, context: Context) -> str | None:
+def wide_codec(data: bytes) -> str | None:
     """Give the codec of a body in UTF-16 or UTF-32, where decoding and encoding gives the same bytes; else None."""
     if b"\0" not in data[:64] and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
         return None
@@ -86,7 +85,6 @@ def wide_codec(data: bytes, context: Context) -> str | None:
                 return codec
         except UnicodeDecodeError:
             continue
-    del context
     return None
 
 

@@ -562,8 +562,6 @@ class Redactor:
         if isinstance(value, dict):
             return {
                 self._text(key, _TEXT_CONTEXT, place, findings): self._walk(item, f"{place}.{key}"[:80], findings)
-                if not (place == "line" and key in _MEASURED)
-                else item
                 for key, item in value.items()
             }
         return value
@@ -616,7 +614,7 @@ class Redactor:
         if packed is not None:
             inner, found = self._body(packed.plain, packed.context, place)
             return (None if inner is None else packed.pack(inner)) if found else data, found
-        codec = content.wide_codec(data, context)
+        codec = content.wide_codec(data)
         if codec is not None:
             plain = data.decode(codec).encode("utf-8")
             narrow, found = self._leaf(plain, context._replace(binary=False), place, purge=True)
@@ -725,7 +723,7 @@ class Redactor:
             return False
         if _UNSEEN.find_matches_as_indexes(data) or is_hiding(data):
             return False
-        return not any(self._scanner.plainly_known(data))
+        return not any(self._scanner.plainly_known(data)) and not any(self._scanner.wrapped(data))
 
     def _is_clean(self, data: bytes) -> bool:
         low = data.lower()

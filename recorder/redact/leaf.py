@@ -374,7 +374,7 @@ class Scanner:
         for known in self.hard:
             found.extend(known.find_escaped(data))
         found.extend(self._written_with_escapes(data))
-        found.extend(self._wrapped(data))
+        found.extend(self.wrapped(data))
         return found
 
     def plainly_known(self, data: bytes) -> Iterator[Span]:
@@ -391,7 +391,7 @@ class Scanner:
     def _rare(self, data: bytes, context: Context, names: Names) -> Iterator[Span]:
         """Find what few leaves have."""
         yield from self._written_with_escapes(data)
-        yield from self._wrapped(data)
+        yield from self.wrapped(data)
         if not context.binary:
             if b"%" in data or (b"\\" in data and b"\\u00" in data):
                 yield from find_hidden_names(data, names, form=context.form, url=context.url)
@@ -427,7 +427,7 @@ class Scanner:
                     start, end = where(span.start, span.end)
                     yield span._replace(start=start, end=end, style=TEXT, detail=b"")
 
-    def _wrapped(self, data: bytes) -> Iterator[Span]:
+    def wrapped(self, data: bytes) -> Iterator[Span]:
         """Find known values in base64 that is broken into lines (RFC 2045 section 6.8), also with escaped line ends."""
         if not self._has_known or not _may_be_wrapped(data):
             return

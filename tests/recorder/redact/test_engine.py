@@ -771,3 +771,14 @@ def test_any_text_in_any_place_gives_a_line_that_a_second_run_leaves_alone(text:
     line, _ = engine.redact_record(taken)
     assert SECRET.encode() not in line
     assert engine.redact_line(line) == (line, [])
+
+
+def test_a_line_with_a_learned_value_in_base64_of_several_lines_is_not_taken_for_settled() -> None:
+    value = "v532NQFAKJQdgnl6z47b-8rT2"
+    engine = Redactor(Policy(environment=False))
+    wrapped = base64.encodebytes(b"x" * 48 + value.encode() + b"y" * 60).decode()
+    early = orjson.dumps({"type": "interaction", "bodies": {"response": {"text": wrapped}}, "request": None})
+    engine.learn([value])
+
+    assert not engine.is_settled(early)
+    assert engine.is_settled(engine.redact_line(early)[0])
