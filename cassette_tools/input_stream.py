@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from recorder.journal.read import Mode
+
 __all__ = ["BLOCK", "InputStream", "Remark", "open_input"]
 
 BLOCK: Final = 256 * 1024
@@ -50,7 +52,7 @@ class InputStream(io.RawIOBase):
 
     `path` is set for a plain file that can be opened again and read from anywhere, and None for a pipe and for what is
     packed. `size` is that of the file in bytes and `taken` counts what was read of it, both as packed; `size` is None
-    for a pipe. `remarks` collects what readers `remark`.
+    for a pipe. `remarks` collects what readers `remark`. `mode` says which damage a reader of JSONL puts up with.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class InputStream(io.RawIOBase):
         self.name = name
         self.size = size
         self.taken = 0
+        self.mode: Mode = "tail"
         self.on_progress: Callable[[int], None] | None = None
         self.remarks: dict[str, Remark] = {}
         self._file = file
@@ -79,6 +82,12 @@ class InputStream(io.RawIOBase):
                 return
             known = self.remarks[text] = Remark(text, place)
         known.count += 1
+
+    def tell_progress(self, taken: int) -> None:
+        """Take note of how many bytes of the file were read, by whomever."""
+        self.taken = taken
+        if self.on_progress is not None:
+            self.on_progress(taken)
 
     def readable(self) -> bool:
         """Tell that it can be read."""
@@ -136,9 +145,7 @@ class InputStream(io.RawIOBase):
                 f"{self.name}: reading failed: {reason}. Check the disk or the stream, then try again."
             ) from error
         data = data or b""
-        self.taken += len(data)
-        if self.on_progress is not None:
-            self.on_progress(self.taken)
+        self.tell_progress(self.taken + len(data))
         return data
 
     def _unpacked(self, first: bytes) -> tuple[Iterator[bytes], str | None]:

@@ -63,6 +63,7 @@ MAX_PENDING_PIECES: Final = 1_000_000
 """Pieces of such bodies: 16 bytes each."""
 
 _HEADER: Final = b'{"type":"header"'
+_INTERACTION: Final = b'{"type":"interaction"'
 _BODIES: Final = b',"bodies":{'
 _TEXT: Final = b',"text":"'
 _BASE64: Final = b',"base64":"'
@@ -96,7 +97,8 @@ class Line:
     """One record. `number` is that of its physical line, from 1; `offset` and `size` its bytes without line feed.
 
     `head` is the object without contents of bodies: an interaction's without `bodies`, a body line's without `text` and
-    `base64`. `format` is the version of the run it belongs to; `head` is in the newest one.
+    `base64`. `format` is the version of the run it belongs to; `head` is in the newest one. `contents` are an
+    interaction's `bodies`, where the reader was asked for them.
     """
 
     number: int
@@ -107,6 +109,7 @@ class Line:
     reader: Reader
     format: int
     pieces: dict[str, _Pieces] | None = None
+    contents: dict[str, Any] | None = None
 
     def load(self) -> dict[str, Any]:
         """Parse the whole line, contents included. Memory: a few times the line's size.
@@ -146,7 +149,8 @@ class Reader:
     `source` is a path or a binary stream, which need not be seekable. `mode`: see `docs/format.md`, "Damage". A line
     over `max_line` bytes is damage and is never held. With `types` only lines of these types are yielded, and others
     are passed over unparsed as far as possible. With `bodies` false nothing is remembered of body lines, and `body`
-    cannot give bodies in pieces. `on_progress` is called with the number of bytes read so far, after each block.
+    cannot give bodies in pieces. With `contents` interactions are parsed whole, and bring their bodies along: quick for
+    whoever wants all of them. `on_progress` is called with the number of bytes read so far, after each block.
 
     Memory: the longest line, one block, and what MAX_PENDING_BODIES and MAX_PENDING_PIECES allow (less than 20 MB).
     What is parsed of a line may take up to about 30 times its size in a file made to hurt (empty lists), about twice
@@ -169,6 +173,7 @@ class Reader:
         max_line: int = MAX_LINE,
         types: Collection[str] | None = None,
         bodies: bool = True,
+        contents: bool = False,
         on_progress: Callable[[int], None] | None = None,
     ) -> None:
         if mode not in {"tail", "strict", "skip"}:
@@ -180,6 +185,7 @@ class Reader:
         self.finished = False
         self._window = Window(self._source, max_line=max_line, on_progress=on_progress)
         self._types = None if types is None else frozenset(types)
+        self._contents = contents
         self._indexing = bodies and (types is None or "interaction" in types)
         self._pending: OrderedDict[str, dict[str, _Pieces]] = OrderedDict()
         self._pieces = 0
@@ -216,8 +222,8 @@ class Reader:
         for start, end, how in window.spans():
             if how == ENDED and not strict:
                 buffer = window.buffer
-                if parsed is None and end - start <= _SHORT:
-                    record = _parse(buffer, start, end)
+                if parsed is None and (end - start <= _SHORT or self._whole(start, end)):
+                    record = _parse(buffer, start, end, contents=self._contents)
                 else:
                     kind = _sniff(buffer, start, end)
                     if kind is not None and parsed is not None and kind not in parsed:
@@ -225,7 +231,7 @@ class Reader:
                             self._settle(kind, start)
                             continue
                         kind = None
-                    record = _head(buffer, start, end, kind) if kind is not None else None
+                    record = self._record(start, end, kind) if kind is not None else None
                 if record is not None:
                     line = self._take(*record, start, end)
                     if line is not None:
@@ -238,6 +244,15 @@ class Reader:
                     yield line
                     self._current = None
         self._finish()
+
+    def _whole(self, start: int, end: int) -> bool:
+        """Tell whether a longer line is to be parsed with its contents."""
+        return self._contents and self._window.buffer.startswith(_INTERACTION, start, end)
+
+    def _record(self, start: int, end: int, kind: str) -> tuple[str, dict[str, Any]] | None:
+        if self._contents and kind == "interaction":
+            return _parse(self._window.buffer, start, end, contents=True)
+        return _head(self._window.buffer, start, end, kind)
 
     def _parsed(self) -> frozenset[str] | None:
         """Give the types whose lines must be parsed; None for all."""
@@ -259,11 +274,11 @@ class Reader:
                 self._bad(start, end, "the line is empty", tail=False)
             return
         whole = how == ENDED or self.mode != "strict"
-        if whole and (record := _parse(buffer, start, end)) is not None:
+        if whole and (record := _parse(buffer, start, end, contents=self._contents)) is not None:
             yield *record, start, end
             return
         for first, last in _split(buffer, start, end):
-            if self.mode != "strict" and (record := _parse(buffer, first, last)) is not None:
+            if self.mode != "strict" and (record := _parse(buffer, first, last, contents=self._contents)) is not None:
                 yield *record, first, last
             elif (
                 self.mode == "tail"
@@ -295,7 +310,18 @@ class Reader:
             return None
         if self._format < FORMAT:
             head = self._migrated(head, self._format)
-        line = Line(self._window.number, self._window.base + start, end - start, kind, head, self, self._format, pieces)
+        contents = head.pop("bodies", None) if self._contents and kind == "interaction" else None
+        line = Line(
+            self._window.number,
+            self._window.base + start,
+            end - start,
+            kind,
+            head,
+            self,
+            self._format,
+            pieces,
+            contents,
+        )
         self._current = line
         return line
 
@@ -596,8 +622,11 @@ def _closed(buffer: bytearray, start: int, end: int, closing: bytes) -> bool:
     return (quote - before) % 2 == 0 and buffer[quote - 1] != _COLON
 
 
-def _parse(buffer: bytearray, start: int, end: int) -> tuple[str, dict[str, Any]] | None:
-    """Parse a whole record, then leave the contents of bodies out. None when it is no object with a type."""
+def _parse(buffer: bytearray, start: int, end: int, *, contents: bool = False) -> tuple[str, dict[str, Any]] | None:
+    """Parse a whole record, then leave the contents of bodies out. None when it is no object with a type.
+
+    With `contents` those of an interaction stay.
+    """
     if end - start <= _SHORT:
         record = _object(buffer[start:end])
     else:
@@ -607,7 +636,8 @@ def _parse(buffer: bytearray, start: int, end: int) -> tuple[str, dict[str, Any]
     if record is None or type(kind) is not str:
         return None
     if kind == "interaction":
-        record.pop("bodies", None)
+        if not contents:
+            record.pop("bodies", None)
     elif kind == "body":
         record.pop("text", None)
         record.pop("base64", None)
