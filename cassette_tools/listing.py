@@ -98,9 +98,14 @@ def _entry(number: int, head: Mapping[str, Any], began: datetime | None) -> Entr
     )
 
 
-def _offset(started_at: str, began: datetime | None) -> float | None:
+def _offset(started_at: str | None, began: datetime | None) -> float | None:
+    if started_at is None:
+        return None  # a conversion did not know it
     started = datetime.fromisoformat(started_at)
-    return None if began is None else (started - began).total_seconds() * 1000
+    if began is None:
+        return None
+    offset = (started - began).total_seconds() * 1000
+    return offset if offset >= 0 else None  # converted: the header is younger than the traffic
 
 
 def _began(head: Mapping[str, Any]) -> datetime | None:

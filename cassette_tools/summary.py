@@ -201,8 +201,8 @@ class _Columns(NamedTuple):
     address: tuple[tuple[str, str], ...]
     status: tuple[int | None, ...]
     reason: tuple[str | None, ...]  # phase and type of a failure
-    started: tuple[float, ...]
-    ended: tuple[float, ...]
+    started: tuple[float | None, ...]
+    ended: tuple[float | None, ...]
     connect: tuple[float | None, ...]
     first_byte: tuple[float | None, ...]
     total: tuple[float | None, ...]
@@ -304,7 +304,8 @@ class Summary:
         timings = head["timings_ms"]
         connection = head.get("connection") or _NOTHING
         total = _duration(timings.get("total"))
-        started = datetime.fromisoformat(head["started_at"]).timestamp()
+        moment = head["started_at"]
+        started = None if moment is None else datetime.fromisoformat(moment).timestamp()
         method = request["method"]
         status = got = None
         if response is not None:
@@ -325,7 +326,7 @@ class Summary:
                 status,
                 None if failure is None else f"{failure['phase']} {failure['type']}",
                 started,
-                started if total is None else started + total / 1000,
+                started if started is None or total is None else started + total / 1000,
                 _duration(timings.get("connect")),
                 _duration(timings.get("first_byte")),
                 total,
@@ -371,8 +372,8 @@ class Summary:
         self.latency.add(_known(columns.total))
         self.requests.add(_known(columns.sent))
         self.responses.add(_known(columns.got))
-        self._first = min(self._first, *columns.started)
-        self._last = max(self._last, *columns.ended)
+        self._first = min([self._first, *_known(columns.started)])
+        self._last = max([self._last, *_known(columns.ended)])
 
     def _count_traffic(self, columns: _Columns) -> None:
         rows: dict[tuple[str, tuple[str, str]], Traffic] = {}
@@ -551,6 +552,8 @@ def _body(body: Mapping[str, Any] | None) -> _BodyFigures | None:
     if body is None:
         return None
     size, wire = body["size"], body["wire_size"]
+    if wire is None:  # a conversion did not know it
+        wire = size
     if not (type(size) is int and type(wire) is int and size >= 0 and wire >= 0):
         raise ValueError("a size is a number from 0 up")
     return size, wire, None if body["complete"] else clipped(str(body.get("incomplete")), _KEY)

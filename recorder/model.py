@@ -33,11 +33,11 @@ class Body:
     """The description of a body. Sizes are bytes; `sha256` is 64 hexadecimal digits of the stored bytes, or None.
 
     `size` counts the stored bytes (content coding taken off), `wire_size` the bytes sent or received, without chunks'
-    frames. `pieces` counts the body lines that hold the content; None when the interaction line itself does.
+    frames (None where a conversion did not know it). `pieces` counts the body lines that hold the content; None when the interaction line itself does.
     """
 
     size: int
-    wire_size: int
+    wire_size: int | None
     sha256: str | None
     complete: bool
     incomplete: str | None
@@ -112,7 +112,7 @@ class Connection:
 class Interaction:
     """One request and what came of it: a response, a failure, both, or neither where the client let go first.
 
-    `timings_ms` are milliseconds, `rss` bytes, `started_at` aware and in UTC.
+    `timings_ms` are milliseconds, `rss` bytes, `started_at` aware and in UTC; None where a conversion did not know it.
 
     `extra` holds what this release does not know, under the keys where it stood: unknown keys of the request are in
     `extra["request"]`, and so on.
@@ -120,7 +120,7 @@ class Interaction:
 
     id: str
     seq: int
-    started_at: datetime
+    started_at: datetime | None
     timings_ms: Mapping[str, float]
     client: str | None
     process: str | None
@@ -149,7 +149,7 @@ class Interaction:
         return cls(
             id=keys.text("id"),
             seq=keys.count("seq"),
-            started_at=keys.moment("started_at"),
+            started_at=keys.optional_moment("started_at"),
             timings_ms=keys.durations("timings_ms"),
             client=keys.optional_text("client"),
             process=keys.optional_text("process"),
@@ -197,7 +197,7 @@ def _response(keys: _Keys) -> Response:
 def _body(keys: _Keys) -> Body:
     return Body(
         size=keys.count("size"),
-        wire_size=keys.count("wire_size"),
+        wire_size=keys.optional_count("wire_size"),
         sha256=keys.optional_text("sha256"),
         complete=keys.flag("complete"),
         incomplete=keys.optional_text("incomplete"),
@@ -305,6 +305,9 @@ class _Keys:
             return moment.astimezone(UTC)
         except (ValueError, OverflowError):
             raise self.wrong(key, "a time as in RFC 3339") from None
+
+    def optional_moment(self, key: str) -> datetime | None:
+        return None if self._get(key) is None else self.moment(key)
 
     def durations(self, key: str) -> Mapping[str, float]:
         value = self._get(key)

@@ -387,9 +387,9 @@ def _asked(request: Request, body: dict[str, Any] | None, unknown: dict[str, Any
         said["target"] = request.target
     said["http_version"] = request.http_version
     said["headers"] = request.headers
+    said["body"] = body
     if not request.sent:
         said["sent"] = False
-    said["body"] = body
     said.update(unknown)
     return said
 
@@ -401,9 +401,9 @@ def _answered(response: Response, body: dict[str, Any] | None, unknown: dict[str
         "http_version": response.http_version,
         "headers": response.headers,
     }
+    said["body"] = body
     if response.trailers:
         said["trailers"] = response.trailers
-    said["body"] = body
     said.update(unknown)
     return said
 

@@ -494,8 +494,8 @@ def _show_redacted(interaction: Interaction, page: Page) -> None:
 
 
 def _show_circumstances(interaction: Interaction, began: datetime | None, page: Page) -> None:
-    started = moment_text(interaction.started_at, precise=True)
-    if began is not None:
+    started = "-" if interaction.started_at is None else moment_text(interaction.started_at, precise=True)
+    if began is not None and interaction.started_at is not None and interaction.started_at >= began:
         started += f", {duration_text((interaction.started_at - began).total_seconds() * 1000)} after the run began"
     page.fact("started", started)
     timings = ", ".join(
@@ -551,7 +551,7 @@ def _described(body: Body, content: Content | None) -> Text:
     """Return the line above a body: its kind, its size, and what was done to it."""
     said = [content.kind] if content is not None and content.kind != "empty" else []
     said.append(size_text(body.size))
-    if body.wire_size != body.size:
+    if body.wire_size is not None and body.wire_size != body.size:
         said.append(f"{size_text(body.wire_size)} on the wire")
     if body.coding:
         said.append(f"{body.coding} taken off")
