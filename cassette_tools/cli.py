@@ -50,6 +50,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "inspect": Entry(
         "cassette_tools.commands.inspect:inspect", "Look into a cassette: summary, list, one interaction."
     ),
+    "convert": Entry("cassette_tools.commands.convert:convert", "Convert cassettes between formats."),
     "resanitize": Entry("cassette_tools.commands.resanitize:resanitize", "Redact cassettes that exist."),
     "scan": Entry("cassette_tools.commands.scan:scan", "Find secrets that were left in cassettes, of any tool."),
     "policy": Entry(

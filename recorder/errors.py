@@ -16,6 +16,7 @@ __all__ = [
     "CassetteReadError",
     "CassetteWriteError",
     "ClientNotSupportedError",
+    "ConversionError",
     "NotACassetteError",
     "OutputError",
     "PolicyError",
@@ -149,3 +150,9 @@ class RedactionError(RecorderError):
     """A cassette could not be redacted so that nothing is left to redact. Nothing was written."""
 
     slug = "redaction"
+
+
+class ConversionError(RecorderError):
+    """What was converted does not read back as what it was, beyond what the format cannot hold. Nothing was written."""
+
+    slug = "conversion"

@@ -9,21 +9,19 @@ codes: 0 fine; 1 `--check` found something, or something had to go as a whole; 2
 
 from __future__ import annotations
 
-import signal
 import sys
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cassette_tools.interruption import stoppable
 from cassette_tools.secret_options import Configs, PolicyFiles, SecretEnv, SecretsFiles, policy_of
 from recorder.errors import NotACassetteError, OutputError, RecorderError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from types import FrameType
+    from collections.abc import Callable, Sequence
 
     from cassette_tools.findings import Findings
     from cassette_tools.inputs import Input
@@ -105,7 +103,7 @@ def resanitize(
     work = _Work(cassettes, output=output, in_place=in_place, backup=backup, force=force, check=check)
     count = 1 if effective.callbacks else jobs or default_jobs()
     with (
-        _stoppable(),
+        stoppable(),
         Findings() as findings,
         Team(_maker(effective, deep=deep), count, expected=work.size) as team,
     ):
@@ -315,19 +313,3 @@ def _part_of(told: Callable[[int], None] | None, size: int | None) -> Callable[[
     if told is None or size is None:
         return None
     return lambda part: told(int(part * size))
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the command as an interrupt does: what was begun is taken back."""
-
-    def stop(number: int, _: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    handled = (signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, stop) for number in handled]
-    try:
-        yield
-    finally:
-        for number, handler in zip(handled, before, strict=True):
-            signal.signal(number, handler)
