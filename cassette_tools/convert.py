@@ -244,7 +244,7 @@ class _Work:
 
     def _of(self, path: str) -> Iterator[Element]:
         outcome, losses, wanted = self.outcome, self.outcome.losses, self.asked.given.wanted
-        family = self.asked.target.family
+        family, keeps = self.asked.target.family, self.asked.target.keeps_extra
         with open_input(path) as stream:
             stream.on_progress = self._progress
             chosen, elements = elements_of(stream, self.asked.given)
@@ -252,7 +252,7 @@ class _Work:
             outcome.sources.append(source)
             for element in elements:
                 if not isinstance(element, Interaction):
-                    if element.family == family:
+                    if element.family == family or keeps:
                         yield element
                     else:
                         losses.envelopes += 1

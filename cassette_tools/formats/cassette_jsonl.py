@@ -1,8 +1,9 @@
 """This toolkit's own cassettes: JSON Lines, as `docs/format.md` specifies.
 
 Law: nothing that the model holds is lost here, nor what other families say in `extra`. Lines that are no interactions
-(headers, processes, ends, types of later releases) go through as envelopes, unchanged, between cassettes. Interactions
-from elsewhere get a run of their own: a header, a process, numbers, and an end line.
+(headers, processes, ends, types of later releases) go through as envelopes, unchanged, between cassettes; what other
+tools' files say of themselves stands in lines of type `envelope`. Interactions from elsewhere get a run of their own: a
+header, a process, numbers, and an end line.
 
 Memory: one line, and of a body over a mebibyte one piece.
 """
@@ -87,6 +88,8 @@ def read(stream: InputStream) -> Iterator[Element]:
         for line in reader:
             if line.type == "interaction":
                 yield _interaction(line)
+            elif line.type == "envelope" and type(line.head.get("of")) is str and type(line.head.get("values")) is dict:
+                yield Envelope(line.head["of"], line.head["values"])
             elif line.type != "body":
                 yield Envelope(FAMILY, line.head)
         for damage in reader.damage:
@@ -220,17 +223,24 @@ def _number(value: object) -> int:
 def write(elements: Iterable[Element], _options: WriteOptions) -> Iterator[bytes]:
     """Give the lines of a cassette, one or a few at a time."""
     run = _Run()
+    waiting: list[bytes] = []  # envelopes of others that came before the first header
     for element in elements:
         if isinstance(element, Interaction):
             yield from run.lines(element)
-        elif element.family == FAMILY:
+        elif element.family != FAMILY:
+            waiting.append(_line({"type": "envelope", "of": element.family, "values": element.values}))
+        else:
             if element.values.get("type") == "header":
                 yield from run.end()
             yield _line(element.values)
             run.has_header = True
+        if run.has_header and waiting:
+            yield b"".join(waiting)
+            waiting.clear()
     yield from run.end()
     if not run.has_header:
         yield _line(run.header())
+    yield b"".join(waiting)
 
 
 class _Run:
