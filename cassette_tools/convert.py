@@ -250,6 +250,7 @@ class _Work:
             chosen, elements = elements_of(stream, self.asked.given)
             source = Source(stream.name, chosen)
             outcome.sources.append(source)
+            foreign = not chosen.keeps_extra
             for element in elements:
                 if not isinstance(element, Interaction):
                     if element.family == family or keeps:
@@ -258,6 +259,8 @@ class _Work:
                         losses.envelopes += 1
                     continue
                 source.read += 1
+                if element.origin is None and foreign:
+                    element.origin = chosen.family
                 if wanted is not None and not wanted(element, source.read):
                     outcome.passed_over += 1
                 elif losses.take(element, source.read):

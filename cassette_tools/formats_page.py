@@ -45,8 +45,8 @@ in `envelope` lines ([format.md](format.md)), and is there again when the casset
 less. A conversion counts what it drops and says so on stderr; `--json` gives the list, `--strict` writes nothing where
 something would be lost, `--verify` reads the output back and compares it with the input.
 
-A dot says that the format has no place for it. Formats that are only read are here, too: a cassette of theirs never says
-these things.
+A dot says that the format has no place for it. Formats that are only read are here, too: a cassette of theirs never
+says these things.
 """
 
 _BEYOND: Final = """\
@@ -58,8 +58,8 @@ compressed anew: the content is the same, the compressed bytes may differ.
 
 ## Bodies and memory
 
-Items go through one at a time, whatever the size of the file. What is held at once is told above: a *line* (and of a long
-body a piece of 256 KiB), an *item* (an interaction with its bodies), or the whole *document*.
+Items go through one at a time, whatever the size of the file. What is held at once is told above: a *line* (and of a
+long body a piece of 256 KiB), an *item* (an interaction with its bodies), or the whole *document*.
 
 Hostile files are refused with one error that names the file and the place: nesting over 200 levels, items over 256 MiB,
 tags that would run code, broken encodings, bombs.

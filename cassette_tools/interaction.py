@@ -149,6 +149,8 @@ class Interaction:
     - `connection`, `rss`, `redacted`: as in docs/format.md.
     - `extra`: what the source says beyond this, by the family of its format. A writer gives back what stands under its
       own family's name; every other family's is a loss, except in a JSONL cassette, which keeps them all.
+    - `origin`: the family of the format that it was read from first; None for recordings of this toolkit. A JSONL
+      cassette keeps it; it is no part of what is compared.
     """
 
     request: Request
@@ -162,6 +164,7 @@ class Interaction:
     rss: int | None = None
     redacted: dict[str, int] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    origin: str | None = None
 
 
 @dataclass(slots=True)

@@ -64,6 +64,7 @@ _HEAD: Final = frozenset(
         "error",
         "redacted",
         "extra",
+        "origin",
     }
 )
 _REQUEST: Final = frozenset({"method", "url", "target", "http_version", "headers", "body", "sent"})
@@ -157,6 +158,7 @@ def _taken(line: Line, head: dict[str, Any]) -> Interaction | None:
         head.get("rss"),
         head.get("redacted"),
         extra,
+        head.get("origin"),
     )
 
 
@@ -368,6 +370,8 @@ def _lines(interaction: Interaction, process: dict[str, Any]) -> Iterator[bytes]
         head["error"] = interaction.error
     if interaction.redacted:
         head["redacted"] = interaction.redacted
+    if interaction.origin is not None:
+        head["origin"] = interaction.origin
     if interaction.extra:
         foreign = {family: said for family, said in interaction.extra.items() if family != FAMILY}
         if foreign:
