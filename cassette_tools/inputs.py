@@ -1,7 +1,8 @@
 """Which files a command means, and where their results go.
 
-Law: what is named is taken as it is; a folder stands for the `*.jsonl` files below it, in the order of their names,
-without following links to folders. No two results have one name, and none leaves the folder that was given for them.
+Law: what is named is taken as it is; a folder stands for the files below it whose names are like those of cassettes, in
+the order of their names, without following links to folders. No two results have one name, and none leaves the folder
+that was given for them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Input", "begins_as_cassette", "find_inputs", "targets_in"]
 
-_SUFFIX: Final = ".jsonl"
+_SUFFIXES: Final = tuple(
+    suffix + packed
+    for suffix in (".jsonl", ".yaml", ".yml", ".json", ".har", ".toml")
+    for packed in ("", ".gz", ".zst")
+)
+"""Of files that may be cassettes. Their content decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,5 +88,5 @@ def _walk(folder: Path, leave_out: Path | None) -> Iterator[Input]:
         folders[:] = sorted(name for name in folders if os.path.realpath(Path(place, name)) != avoided)
         for name in sorted(names):
             path = Path(place, name)
-            if name.endswith(_SUFFIX) and path.is_file():
+            if name.lower().endswith(_SUFFIXES) and path.is_file():
                 yield Input(str(path), path.relative_to(folder))

@@ -46,11 +46,13 @@ __all__ = [
     "Outcome",
     "check_file",
     "check_stream",
+    "keep_old",
     "open_file",
     "redact_file",
     "redact_in_place",
     "redact_opened",
     "redact_stream",
+    "replaced_by",
     "spooled",
 ]
 
@@ -111,7 +113,7 @@ def redact_opened(
     on_progress: Callable[[float], None] | None = None,
 ) -> Outcome:
     """Do what `redact_file` does with a seekable file that is open."""
-    replaces = _replaced(target, source, force=force)
+    replaces = replaced_by(target, source, force=force)
     target = target.resolve() if target.is_symlink() else target
     seen = survey(source, name)
     draft, outcome = redact_cassette(source, seen, target, team, findings, on_progress)
@@ -149,7 +151,7 @@ def redact_in_place(
         with draft:
             _refuse_changed(source, target, file, before)
             if kept is not None:
-                _keep(target, kept)
+                keep_old(target, kept)
             draft.publish(replaces=before, force=True)
         return replace(outcome, other_names=before.st_nlink - 1)
 
@@ -388,7 +390,7 @@ def _outcome(seen: Survey, findings: Findings, size: int, *, changed: bool) -> O
 # -- what is replaced
 
 
-def _replaced(target: Path, source: BinaryIO, *, force: bool) -> os.stat_result | None:
+def replaced_by(target: Path, source: BinaryIO, *, force: bool) -> os.stat_result | None:
     """Look at what is at the target. Raises UsageError where it may not be replaced."""
     try:
         found = target.stat()
@@ -431,7 +433,7 @@ def _refuse_changed(source: str, target: Path, file: BinaryIO, before: os.stat_r
         )
 
 
-def _keep(target: Path, kept: Path) -> None:
+def keep_old(target: Path, kept: Path) -> None:
     """Give the old file a second name; where there are no hard links, copy it."""
     try:
         try:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -36,7 +36,7 @@ __all__ = ["resanitize"]
 def resanitize(
     cassettes: Annotated[
         list[str],
-        typer.Argument(metavar="CASSETTE", help="Cassettes, folders of them (*.jsonl), or - for the standard input."),
+        typer.Argument(metavar="CASSETTE", help="Cassettes, folders of them, or - for the standard input."),
     ],
     output: Annotated[
         str | None,
@@ -76,7 +76,8 @@ def resanitize(
 
     Known secrets, sensitive places and well-known formats of tokens go, as when recording; what a place gives away is
     then looked for everywhere. The result is checked before it appears, and appears whole or not at all. A second run
-    changes nothing. A summary goes to stderr.
+    changes nothing. Cassettes of other tools (vcrpy YAML and JSON, HAR ...) are redacted in their own format. A summary
+    goes to stderr.
 
     Examples:
         ctools resanitize cassette.jsonl -o clean.jsonl --secret-env API_TOKEN
@@ -144,7 +145,7 @@ class _Work:
         folder = self._folder(cassettes)
         inputs = find_inputs(cassettes, leave_out=folder)
         if not inputs:
-            raise UsageError(f"There is no *.jsonl file in {', '.join(cassettes)}. Name the files.")
+            raise UsageError(f"There is no cassette in {', '.join(cassettes)}. Name the files.")
         self._files = list(zip(inputs, self._targets(folder, inputs), strict=True))
         self.size = sum(file_size(one.path) or 0 for one in inputs)
 
@@ -189,13 +190,17 @@ class _Work:
             tell("The backups (*.bak) still hold the secrets.")
 
     def _one(self, path: str, target: Path | None) -> Outcome:
-        from cassette_tools.resanitize import check_file, redact_file, redact_in_place
+        from cassette_tools.resanitize import check_file, open_file, redact_file, redact_in_place
+        from cassette_tools.resanitize_foreign import is_foreign
         from cassette_tools.source import file_size
         from cassette_tools.views.progress import reading
 
         size = file_size(path)
         with reading(path, size) as told:
             progress = _part_of(told, size)
+            with open_file(path) as file:
+                if is_foreign(file):
+                    return self._foreign(file, path, target, progress)
             if self._check:
                 return check_file(path, self._team, self._findings, on_progress=progress)
             if self._in_place:
@@ -205,15 +210,40 @@ class _Work:
             _make_folder(target.parent)
             return redact_file(path, target, self._team, self._findings, force=self._force, on_progress=progress)
 
+    def _foreign(
+        self, file: BinaryIO, path: str, target: Path | None, progress: Callable[[float], None] | None
+    ) -> Outcome:
+        """Redact another tool's cassette."""
+        from cassette_tools.resanitize_foreign import (
+            check_foreign,
+            redact_foreign,
+            redact_foreign_in_place,
+            redact_foreign_to_stream,
+        )
+
+        team, findings = self._team, self._findings
+        if self._check:
+            return check_foreign(file, path, team, findings, progress)
+        if self._in_place:
+            return redact_foreign_in_place(path, file, team, findings, backup=self._backup, on_progress=progress)
+        if target is None:
+            return redact_foreign_to_stream(file, path, sys.stdout.buffer, team, findings, progress)
+        _make_folder(target.parent)
+        return redact_foreign(file, path, target, team, findings, force=self._force, on_progress=progress)
+
     def _stream(self) -> Outcome:
         """Redact the standard input."""
         from cassette_tools.resanitize import check_stream, redact_opened, redact_stream, spooled
+        from cassette_tools.resanitize_foreign import is_foreign
 
         if sys.stdin.isatty():
             raise UsageError(
                 "The standard input is a terminal. Give a file, or pipe a cassette: ctools resanitize - -o - < FILE"
             )
         with spooled(sys.stdin.buffer) as file:
+            if is_foreign(file):
+                target = None if self._output in (None, "-") else Path(str(self._output))
+                return self._foreign(file, "<stdin>", target, None)
             if self._check:
                 return check_stream(file, "<stdin>", self._team, self._findings)
             if self._output is None or self._output == "-":
