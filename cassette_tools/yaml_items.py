@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from recorder.errors import BadCassetteError, NotACassetteError
@@ -54,6 +55,27 @@ class Plain(str):
             return self.lower() in ("yes", "true", "on")
         return None if kind == "null" else str(self)
 
+    def moment(self) -> date | None:
+        """Give the date, or the datetime, that PyYAML reads; None where it is no timestamp."""
+        found = _TIMESTAMP.fullmatch(self) if len(self) <= _LONGEST_NUMBER else None
+        if found is None:
+            return None
+        year, month, day = (int(found[name] or found[f"{name}_"]) for name in ("year", "month", "day"))
+        try:
+            if found["hour"] is None:
+                return date(year, month, day)
+            time = (int(found["hour"]), int(found["minute"]), int(found["second"]))
+            micro = int((found["fraction"] or "")[:6].ljust(6, "0"))
+            zone = None
+            if found["sign"]:
+                ahead = timedelta(hours=int(found["zone_hour"]), minutes=int(found["zone_minute"] or 0))
+                zone = timezone(-ahead if found["sign"] == "-" else ahead)
+            elif found["zone"]:
+                zone = UTC
+            return datetime(year, month, day, *time, micro, zone)  # noqa: DTZ001 - as it is said, with or without
+        except ValueError:
+            return None
+
 
 class Tagged(NamedTuple):
     """A node with a tag that its reader asked for, or one of Python's harmless ones. `tag` is written out in full."""
@@ -90,13 +112,15 @@ class YamlItems:
     (written out in full, or a beginning that ends with `*`) gives Tagged, and so do the harmless tags of Python: tuple,
     `_io.BytesIO`, `builtins.iter`. Any other tag is refused.
 
-    `rest` holds the other top-level keys seen so far, which may stand before and behind the list.
+    `rest` holds the other top-level keys seen so far, which may stand before and behind the list. `key` is the key of
+    the list, once an item was given; None where the list is the whole document.
 
     Raises NotACassetteError where there is no such list, and BadCassetteError.
     """
 
     def __init__(self, stream: InputStream, keys: frozenset[str], *, tags: frozenset[str] = frozenset()) -> None:
         self.rest: dict[str, Value] = {}
+        self.key: str | None = None
         self._stream = stream
         self._keys = keys
         self._nodes = _Nodes(stream, tags)
@@ -125,6 +149,7 @@ class YamlItems:
                 event = nodes.next()
                 if key in self._keys and not found and type(event).__name__ == "SequenceStartEvent":
                     found = True
+                    self.key = key
                     for item in self._items(source):
                         number += 1
                         yield YamlItem(item[0], number, item[1])
@@ -400,8 +425,10 @@ _FLOAT: Final = re.compile(
     r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
 _TIMESTAMP: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}"
-    r"(?:\.[0-9]*)?(?:[ \t]*(?:Z|[-+][0-9]{1,2}(?::[0-9]{2})?))?"
+    r"(?P<year>[0-9]{4})-(?:(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
+    r"|(?P<month_>[0-9]{1,2})-(?P<day_>[0-9]{1,2})(?:[Tt]|[ \t]+)(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})"
+    r":(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]*))?"
+    r"(?:[ \t]*(?P<zone>Z|(?P<sign>[-+])(?P<zone_hour>[0-9]{1,2})(?::(?P<zone_minute>[0-9]{2}))?))?)"
 )
 _LONGEST_NUMBER: Final = 1000
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
