@@ -252,6 +252,42 @@ def _last_of_each(key: str) -> Callable[[Description], None]:
     return forget
 
 
+def _joined(key: str) -> Callable[[Description], None]:
+    """See repeated headers as one, and no order in what stands between commas."""
+
+    def forget(said: Description) -> None:
+        if key not in said:
+            return
+        lines: dict[str, list[tuple[str, str]]] = {}
+        for name, value in said[key]:
+            lines.setdefault(name.lower(), []).append((name, value))
+        said[key] = [pair for name, pairs in lines.items() for pair in _one_line(name, pairs)]
+
+    return forget
+
+
+def _one_line(name: str, pairs: Headers) -> Headers:
+    if len(pairs) == 1 and "," not in pairs[0][1]:
+        return pairs
+    parts = [part.strip() for _, value in pairs for part in value.split(",")]
+    return [(name, ", ".join(sorted(parts)))]
+
+
+def _without_headers(key: str, test: Callable[[str, str], bool]) -> Callable[[Description], None]:
+    def forget(said: Description) -> None:
+        if key in said:
+            said[key] = [(name, value) for name, value in said[key] if not test(name.lower(), value)]
+
+    return forget
+
+
+def _is_of_client(name: str, value: str) -> bool:
+    """Tell whether http.client or urllib3 may have added a header by itself."""
+    if name in ("accept-encoding", "transfer-encoding"):
+        return {part.strip() for part in value.split(",")} <= {"identity", "chunked"}
+    return name in ("host", "content-length") or (name == "user-agent" and value.startswith("python-urllib3/"))
+
+
 def _without_case(said: Description) -> None:
     for key in _HEADERS:
         if key in said:
@@ -356,6 +392,24 @@ _LIST: Final = (
         "bodies of responses that are not text",
         lambda i: i.response is not None and _binary(i.response.body),
         _without_binary("response"),
+    ),
+    Facet(
+        "joined-request-headers",
+        "which lines repeated headers of requests had: they are joined by commas",
+        lambda i: _is_repeated(i.request.headers),
+        _joined("request.headers"),
+    ),
+    Facet(
+        "client-headers",
+        "headers that a client adds by itself: Host, Accept-Encoding: identity, framing, urllib3's User-Agent",
+        lambda _: False,  # a writer counts what it leaves out
+        _without_headers("request.headers", _is_of_client),
+    ),
+    Facet(
+        "coding-headers",
+        "Content-Encoding, and the coded Content-Length, of bodies that were decoded so that every client replays them",
+        lambda _: False,  # a writer counts what it leaves out
+        _without_headers("response.headers", lambda name, _: name in ("content-encoding", "content-length")),
     ),
     Facet("extra", "keys of other tools", lambda _: False, _without("extra")),
 )
