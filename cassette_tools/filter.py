@@ -7,7 +7,7 @@ where everything cheaper has left the answer open.
 Compared with mitmproxy 12 (`mitmproxy/flowfilter.py`): the same operators and the same precedence (`!`, then `&`, then
 `|`; terms side by side must all hold, and bind loosest). More is taken: `(~q)`, `~q&~s`, `"\d"` in quotes. Less is
 taken: a pattern without quotes that ends in `&` or `|`, or runs into a bracket, a quote or a tilde; mitmproxy reads two
-terms there.
+terms there. `~a` minds no letter case here, as media types do not (RFC 9110 section 8.3.1).
 
 Memory: a body that is searched is held whole. Time: patterns are Python's `re`, which some patterns make very slow.
 """
