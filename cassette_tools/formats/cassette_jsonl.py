@@ -71,6 +71,7 @@ _REQUEST: Final = frozenset({"method", "url", "target", "http_version", "headers
 _RESPONSE: Final = frozenset({"status", "reason", "http_version", "headers", "trailers", "body"})
 _PROCESS: Final = ("id", "seq", "process", "pid", "thread")
 _PART_SIZE: Final = 256 * 1024
+_PASSED_OVER: Final = "passed over in a conversion"
 
 
 def _sniff(head: Head) -> int:
@@ -234,7 +235,7 @@ def write(elements: Iterable[Element], _options: WriteOptions) -> Iterator[bytes
         else:
             if element.values.get("type") == "header":
                 yield from run.end()
-            yield _line(element.values)
+            yield _line(run.corrected(element.values) if element.values.get("type") == "end" else element.values)
             run.has_header = True
         if run.has_header and waiting:
             yield b"".join(waiting)
@@ -255,6 +256,7 @@ class _Run:
         self._count = 0
         self._errors = 0
         self._bytes = 0
+        self._written: dict[object, int] = {}  # interactions of other runs, by process
 
     def lines(self, interaction: Interaction) -> Iterator[bytes]:
         process = interaction.process
@@ -264,14 +266,25 @@ class _Run:
             self._count += 1
             self._errors += interaction.error is not None
             process = {"id": f"{self._token}-{self._count}", "seq": self._count, "process": self._token}
-        elif not self.has_header:
-            yield _line(self.header())
-            self.has_header = True
+        else:
+            self._written[process["process"]] = self._written.get(process["process"], 0) + 1
+            if not self.has_header:
+                yield _line(self.header())
+                self.has_header = True
         size = 0
         for line in _lines(interaction, process):
             size += len(line)
             yield line
         self._bytes += size
+
+    def corrected(self, end: dict[str, Any]) -> dict[str, Any]:
+        """Let an end line count what is left of its process: a filter may have passed interactions over."""
+        stated, written = end.get("interactions"), self._written.pop(end.get("process"), 0)
+        lost = end.get("lost")
+        if type(stated) is not int or stated <= written or type(lost) is not dict or "exit_code" in end:
+            return end
+        missing = lost.get(_PASSED_OVER, 0) if type(lost.get(_PASSED_OVER, 0)) is int else 0
+        return {**end, "interactions": written, "lost": {**lost, _PASSED_OVER: missing + stated - written}}
 
     def header(self) -> dict[str, Any]:
         """Say who made this cassette. What is in it was not redacted here."""
