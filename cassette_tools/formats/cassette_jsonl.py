@@ -256,7 +256,7 @@ class _Run:
         self._count = 0
         self._errors = 0
         self._bytes = 0
-        self._written: dict[object, int] = {}  # interactions of other runs, by process
+        self._written: dict[object, tuple[int, int]] = {}  # interactions and errors of other runs, by process
 
     def lines(self, interaction: Interaction) -> Iterator[bytes]:
         process = interaction.process
@@ -267,7 +267,8 @@ class _Run:
             self._errors += interaction.error is not None
             process = {"id": f"{self._token}-{self._count}", "seq": self._count, "process": self._token}
         else:
-            self._written[process["process"]] = self._written.get(process["process"], 0) + 1
+            count, errors = self._written.get(process["process"], (0, 0))
+            self._written[process["process"]] = count + 1, errors + (interaction.error is not None)
             if not self.has_header:
                 yield _line(self.header())
                 self.has_header = True
@@ -279,12 +280,14 @@ class _Run:
 
     def corrected(self, end: dict[str, Any]) -> dict[str, Any]:
         """Let an end line count what is left of its process: a filter may have passed interactions over."""
-        stated, written = end.get("interactions"), self._written.pop(end.get("process"), 0)
+        stated = end.get("interactions")
+        written, errors = self._written.pop(end.get("process"), (0, 0))
         lost = end.get("lost")
         if type(stated) is not int or stated <= written or type(lost) is not dict or "exit_code" in end:
             return end
         missing = lost.get(_PASSED_OVER, 0) if type(lost.get(_PASSED_OVER, 0)) is int else 0
-        return {**end, "interactions": written, "lost": {**lost, _PASSED_OVER: missing + stated - written}}
+        lost = {**lost, _PASSED_OVER: missing + stated - written}
+        return {**end, "interactions": written, "errors": errors, "lost": lost}
 
     def header(self) -> dict[str, Any]:
         """Say who made this cassette. What is in it was not redacted here."""
