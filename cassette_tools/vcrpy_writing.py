@@ -1,29 +1,500 @@
 """Writes interactions as vcrpy does: its YAML and its JSON, piece by piece.
 
-Law: what comes out loads in vcrpy, and is what vcrpy itself would have written of the same interactions, to the byte.
+Law: what comes out loads in vcrpy, and is what vcrpy 9 itself would have written of the same interactions, to the
+byte: what came from a vcrpy cassette as vcrpy writes it after loading it, and what was recorded as vcrpy would have
+recorded it with the same client. Each interaction is written when it comes, and forgotten.
+
+What vcrpy stores depends on the client, for it sits at another place in each (measured with vcrpy 9.4.2):
+
+- requests, urllib3, botocore: the response body with its content coding taken off, `Content-Encoding` as it came. No
+  request headers that http.client and urllib3 add by themselves: they come after vcrpy has looked.
+- http.client, urllib.request, xmlrpc.client, httplib2: the body as on the wire. Recordings hold bodies decoded, so the
+  coding is put on again: the bytes differ, what they decode to does not. The same request headers are missing;
+  urllib.request passes Host itself.
+- httpx: as on the wire, and '' where there is no request body. aiohttp: decoded, `Content-Encoding` as it came.
+- Where the client is unknown, and for codings that cannot be put on here: decoded, without `Content-Encoding`, with the
+  length it then has. That is what vcrpy's own decode_compressed_response gives, and the only form that replays in
+  requests, urllib3, urllib, http.client, httplib2, httpx and aiohttp alike: coded bodies come out coded from requests,
+  urllib3 and aiohttp; decoded ones with Content-Encoding fail in httpx and httplib2.
+
+Where vcrpy loses or garbles, this does not follow: values of response headers whose names differ in case only are not
+doubled, those of repeated request headers are joined by commas (http.client under vcrpy sends and stores the last
+only), botocore's header values are text and not `!!binary`, bodies from files and iterators are bytes and not
+`!!python/object`. Lists and dicts that several interactions of a vcrpy cassette share by anchors are written out.
+
+vcrpy's JSON refuses bodies that are not UTF-8; there, a coded body is written decoded as for an unknown client, and
+other binary bodies are left empty.
+
+Memory: one interaction, in a few copies.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import io
+import json
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from cassette_tools import yaml_text
+from cassette_tools.interaction import Envelope
+from cassette_tools.stored_body import wire_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from cassette_tools.formats import WriteOptions
-    from cassette_tools.interaction import Element
+    from cassette_tools.interaction import Body, Element, Headers, Interaction, Request, Response
+    from cassette_tools.yaml_text import Say
 
-__all__ = ["CANNOT_HOLD_JSON", "CANNOT_HOLD_YAML", "write_json", "write_yaml"]
+__all__ = ["CANNOT_HOLD_JSON", "CANNOT_HOLD_YAML", "FAMILY", "write_json", "write_yaml"]
 
-CANNOT_HOLD_YAML: Final[frozenset[str]] = frozenset()
-CANNOT_HOLD_JSON: Final[frozenset[str]] = frozenset()
+FAMILY: Final = "vcrpy"
+
+CANNOT_HOLD_JSON: Final = frozenset(
+    {
+        "binary-request-body",
+        "binary-response-body",
+        "client",
+        "client-headers",
+        "coding",
+        "coding-headers",
+        "connection",
+        "empty-bodies",
+        "error",
+        "framing",
+        "http-version",
+        "incomplete",
+        "joined-request-headers",
+        "memory",
+        "no-response",
+        "process",
+        "redaction",
+        "removed",
+        "scattered-headers",
+        "started-at",
+        "target",
+        "timings",
+        "trailers",
+        "unsent",
+        "wire-size",
+    }
+)
+CANNOT_HOLD_YAML: Final = (CANNOT_HOLD_JSON | {"header-order"}) - {"binary-request-body", "binary-response-body"}
+
+_VERSION: Final = 1
+
+
+class _Losses(NamedTuple):
+    """Takes what is left out of the interaction of this number."""
+
+    add: Callable[[str, int], None]
+    number: int
+
+    def left_out(self, facet: str) -> None:
+        self.add(facet, self.number)
+
+
+def _nowhere(_facet: str, _number: int) -> None:
+    """Take losses where nobody asks."""
+
+
+# -- YAML
 
 
 def write_yaml(elements: Iterable[Element], options: WriteOptions) -> Iterator[bytes]:
-    """Write a vcrpy YAML cassette, one interaction at a time."""
-    raise NotImplementedError
+    """Write a vcrpy YAML cassette, one interaction at a time. `options.style` is "exact" or "readable".
+
+    Readable: text of several lines, or too long for one, stands as a literal block, and text beyond ASCII as it is.
+    """
+    add = _nowhere if options.losses is None else options.losses.add
+    readable = options.style == "readable"
+    say = _readable if readable else yaml_text.scalar
+    tail: dict[str, Any] = {"version": _VERSION}
+    number = 0
+    for element in elements:
+        if isinstance(element, Envelope):
+            _keep(element, tail)
+            continue
+        number += 1
+        losses = _Losses(add, number)
+        odd = element.extra.get(FAMILY)
+        text = (
+            _quick(element, losses, say) if not odd else yaml_text.items([_tree(element, losses, in_yaml=True)], 0, say)
+        )
+        yield (text if number > 1 else "interactions:\n" + text).encode()
+    end = yaml_text.mapping(tail, 0)
+    yield (end if number else "interactions: []\n" + end).encode()
+
+
+def _readable(text: str, column: int, indent: int) -> str:
+    if "\n" in text or column + len(text) > _LONG:
+        block = yaml_text.literal(text, indent)
+        if block is not None:
+            return block
+    return yaml_text.unescaped(text, column, indent)
+
+
+_LONG: Final = 120
+
+
+def _quick(interaction: Interaction, losses: _Losses, say: Say) -> str:
+    """Give an interaction that holds nothing odd, as an item of the list."""
+    request, response = interaction.request, interaction.response
+    assert response is not None  # noqa: S101 - the registry's promise: what has no response never comes here
+    stored, headers = _response_parts(interaction, response, losses, binary=True)
+    body = _request_body(interaction, binary=True)
+    string = _text(stored, 14, 8, say)
+    return (
+        f"- request:\n    body: {_ended('null' if body is None else _text(body, 10, 6, say))}"
+        f"    headers:{_header_lines(_request_headers(interaction, losses), joined=True)}"
+        f"    method: {_ended(_short(request.method, 12, 6))}    uri: {_ended(say(request.url, 9, 6))}"
+        f"  response:\n    body:\n      string: {_ended(string)}"
+        f"    headers:{_header_lines(headers, joined=False)}"
+        f"    status:\n      code: {response.status}\n      message: {_ended(_short(response.reason, 15, 8))}"
+    )
+
+
+def _text(stored: str | bytes, column: int, indent: int, say: Say) -> str:
+    return say(stored, column, indent) if isinstance(stored, str) else yaml_text.binary(stored, indent)
+
+
+def _ended(text: str) -> str:
+    return text if text[-1] == "\n" else text + "\n"
+
+
+_SHORT: Final[dict[tuple[str, int], str]] = {}
+_MOST_SHORT: Final = 256
+_LONGEST_SHORT: Final = 64
+
+
+def _short(text: str, column: int, indent: int) -> str:
+    """Give what comes again and again: methods, reason phrases."""
+    known = _SHORT.get((text, column))
+    if known is None:
+        known = yaml_text.scalar(text, column, indent)
+        if len(text) <= _LONGEST_SHORT and len(_SHORT) < _MOST_SHORT:
+            _SHORT[text, column] = known
+    return known
+
+
+class _Plan(NamedTuple):
+    """How headers of these names, in this order, stand in a cassette: sorted by name where no name comes twice."""
+
+    sort: Callable[[Any], Iterable[tuple[str, str]]]
+    is_simple: bool
+
+
+_PLANS: Final[dict[tuple[str, ...], _Plan]] = {}
+_LINES: Final[dict[tuple[str, str], str]] = {}
+_MOST_PLANS: Final = 1000
+_MOST_LINES: Final = 4000
+_LONGEST_KEPT: Final = 400
+
+
+def _header_lines(headers: Headers, *, joined: bool) -> str:
+    """Give the lines behind `    headers:`. `joined`: those of a request, which has one value for each name."""
+    if not headers:
+        return " {}\n"
+    plan = _plan_of(headers)
+    if not plan.is_simple:
+        groups = _joined(headers) if joined else _grouped(headers)
+        return f"\n{yaml_text.mapping(groups, 6)}"
+    try:
+        lines = "".join([_LINES[pair] for pair in plan.sort(headers)])
+    except KeyError:
+        lines = "".join([_LINES.get(pair) or _line(pair) for pair in plan.sort(headers)])
+    return f"\n{lines}"
+
+
+def _line(pair: tuple[str, str]) -> str:
+    text = yaml_text.entry(pair[0], [pair[1]], 6)
+    if len(text) <= _LONGEST_KEPT:
+        if len(_LINES) >= _MOST_LINES:
+            _LINES.clear()
+        _LINES[pair] = text
+    return text
+
+
+def _plan_of(headers: Headers) -> _Plan:
+    names = tuple([pair[0] for pair in headers])
+    plan = _PLANS.get(names)
+    if plan is None:
+        simple = len({name.lower() for name in names}) == len(names)
+        order = sorted(range(len(names)), key=names.__getitem__)
+        plan = _Plan(itemgetter(*order) if len(order) > 1 else tuple, simple)
+        if sum(map(len, names)) <= _LONGEST_KEPT:
+            if len(_PLANS) >= _MOST_PLANS:
+                _PLANS.clear()
+            _PLANS[names] = plan
+    return plan
+
+
+# -- JSON
 
 
 def write_json(elements: Iterable[Element], options: WriteOptions) -> Iterator[bytes]:
-    """Write a vcrpy JSON cassette, one interaction at a time."""
-    raise NotImplementedError
+    """Write a vcrpy JSON cassette, one interaction at a time: what json.dumps(..., indent=4) gives, and a line feed."""
+    add = _nowhere if options.losses is None else options.losses.add
+    tail: dict[str, Any] = {}
+    number = 0
+    for element in elements:
+        if isinstance(element, Envelope):
+            _keep(element, tail)
+            continue
+        number += 1
+        text = _json(_tree(element, _Losses(add, number), in_yaml=False), "\n        ")
+        yield f"{_JSON_START if number == 1 else ','}\n        {text}".encode()
+    rest = "".join([f",\n    {_quoted(str(key))}: {_json(value, _JSON_PAD)}" for key, value in tail.items()])
+    yield (f"\n    ]{rest}\n}}\n" if number else f"{_JSON_START}]{rest}\n}}\n").encode()
+
+
+_JSON_START: Final = f'{{\n    "version": {_VERSION},\n    "interactions": ['
+_JSON_PAD: Final = "\n    "
+_quoted: Final = json.encoder.encode_basestring_ascii
+
+
+def _json(value: Any, pad: str) -> str:  # noqa: ANN401 - any JSON value
+    """Give a value as json.dumps does with indent=4. `pad` is a line feed and the white space it stands behind."""
+    kind = type(value)
+    if kind is str:
+        return _quoted(value)
+    deeper = pad + "    "
+    if kind is dict:
+        if not value:
+            return "{}"
+        lines = [f"{_quoted(_json_key(key))}: {_json(held, deeper)}" for key, held in value.items()]
+        return f"{{{deeper}{(',' + deeper).join(lines)}{pad}}}"
+    if kind is list or kind is tuple:
+        return f"[{deeper}{(',' + deeper).join([_json(held, deeper) for held in value])}{pad}]" if value else "[]"
+    if isinstance(value, bytes):
+        return _quoted(value.decode("utf-8", "replace"))
+    return _quoted(str(value)) if isinstance(value, str) else json.dumps(value)
+
+
+def _json_key(key: Any) -> str:  # noqa: ANN401 - any key of a YAML mapping
+    return str(key) if isinstance(key, str) else json.dumps(key) if key is None or isinstance(key, int) else str(key)
+
+
+# -- what vcrpy holds
+
+
+def _keep(envelope: Envelope, tail: dict[str, Any]) -> None:
+    if envelope.family != FAMILY:
+        return
+    values = _decoded(envelope.values)
+    if values.get("metadata"):
+        tail["metadata"] = values["metadata"]
+    further = values.get("keys") or {}
+    tail.update({key: value for key, value in further.items() if key not in ("interactions", "version")})
+
+
+def _tree(interaction: Interaction, losses: _Losses, *, in_yaml: bool) -> dict[str, Any]:
+    """Give an interaction as the dicts that vcrpy serializes, in the order in which it makes them."""
+    request, response = interaction.request, interaction.response
+    assert response is not None  # noqa: S101 - the registry's promise: what has no response never comes here
+    odd = _decoded(interaction.extra.get(FAMILY) or {})
+    asked, answered = odd.get("request") or {}, odd.get("response") or {}
+    stored, headers = _response_parts(interaction, response, losses, binary=in_yaml)
+    said: dict[str, Any] = {
+        "request": {
+            "method": request.method,
+            "uri": request.url,
+            "body": _odd_body(asked["body"], in_yaml=in_yaml)
+            if "body" in asked
+            else _request_body(interaction, binary=in_yaml),
+            "headers": asked["headers"] if "headers" in asked else _joined(_request_headers(interaction, losses)),
+        },
+        "response": _response(response, answered, stored, headers),
+    }
+    if "keys" in asked:
+        losses.left_out("extra")  # vcrpy refuses a cassette with keys that its Request does not know
+    said.update(odd.get("keys") or {})
+    return said
+
+
+def _response(response: Response, odd: dict[str, Any], stored: str | bytes, headers: Headers) -> dict[str, Any]:
+    said_headers = odd["headers"] if "headers" in odd else _grouped(headers)
+    if odd.get("layout") == "httpx":
+        said: dict[str, Any] = {
+            "content": stored,
+            "headers": said_headers,
+            "http_version": response.http_version,
+            "status_code": response.status,
+        }
+        if "body" in odd:
+            said["body"] = odd["body"]
+    else:
+        said = {
+            "status": odd.get("status", {"code": response.status, "message": response.reason}),
+            "headers": said_headers,
+            "body": odd["body"] if "body" in odd else {"string": stored, **(odd.get("body_keys") or {})},
+        }
+    said.update(odd.get("keys") or {})
+    order = odd.get("order")
+    return {key: said[key] for key in dict.fromkeys([*order, *said]) if key in said} if order else said
+
+
+def _odd_body(body: Any, *, in_yaml: bool) -> Any:  # noqa: ANN401 - whatever a request body may be
+    """Give a request body that is no text: a file or an iterator as vcrpy holds it, in JSON its text."""
+    if not isinstance(body, dict) or len(body) != 1:
+        return body
+    if "file" in body:
+        data = body["file"]
+        data = data if isinstance(data, bytes) else str(data or "").encode()
+        return io.BytesIO(data) if in_yaml else data
+    if "iter" in body:
+        chunks = body["iter"]
+        if in_yaml:
+            return iter(chunks)
+        return b"".join([chunk if isinstance(chunk, bytes) else str(chunk).encode() for chunk in chunks])
+    return body
+
+
+def _decoded(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if not value:
+        return value
+    from cassette_tools.vcrpy_reading import decoded  # noqa: PLC0415 - only where a cassette says something odd
+
+    return decoded(value)
+
+
+def _grouped(headers: Headers) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for name, value in headers:
+        groups.setdefault(name, []).append(value)
+    return groups
+
+
+def _joined(headers: Headers) -> dict[str, list[str]]:
+    """Give one value for each name, as urllib3's headers and httpx's do."""
+    names: dict[str, str] = {}
+    said: dict[str, list[str]] = {}
+    for name, value in headers:
+        first = names.setdefault(name.lower(), name)
+        said[first] = [f"{said[first][0]}, {value}"] if first in said else [value]
+    return said
+
+
+# -- what vcrpy stores for each client
+
+_DECODED: Final = frozenset({"requests", "urllib3", "botocore", "aiohttp"})
+_CODED: Final = frozenset({"http.client", "urllib.request", "xmlrpc.client", "httplib2", "httpx"})
+_ADDING: Final = frozenset({"requests", "urllib3", "botocore", "http.client", "xmlrpc.client", "httplib2"})
+"""Clients whose http.client or urllib3 adds headers that vcrpy does not see, Host among them."""
+
+
+def _client(interaction: Interaction) -> str:
+    client = interaction.client
+    return "" if client is None else client.partition("/")[0]
+
+
+def _is_own(interaction: Interaction) -> bool:
+    """Tell whether an interaction came from a vcrpy cassette: it is written as it was stored."""
+    return interaction.origin == FAMILY or FAMILY in interaction.extra
+
+
+def _request_body(interaction: Interaction, *, binary: bool) -> str | bytes | None:
+    body = interaction.request.body
+    if body is None:
+        return "" if _client(interaction) == "httpx" else None
+    if body.coding is None or (_is_own(interaction) and body.wire is None and body.wire_size is None) or not binary:
+        stored = _stored(body)
+        return None if not binary and isinstance(stored, bytes) else stored
+    return _as_stored(wire_of(body), body)
+
+
+def _response_parts(
+    interaction: Interaction, response: Response, losses: _Losses, *, binary: bool
+) -> tuple[str | bytes, Headers]:
+    """Give the body as vcrpy stores it, and the headers that go with it. `binary`: bytes can be written."""
+    body, headers = response.body, response.headers
+    if body is None:
+        return "", headers
+    if body.coding is None:
+        stored = _stored(body)
+        return ("" if not binary and isinstance(stored, bytes) else stored), headers
+    client = _client(interaction)
+    own = _is_own(interaction)
+    as_decoded = client in _DECODED if not own else body.wire is None and body.wire_size is None
+    if as_decoded:
+        stored = _stored(body)
+        return ("" if not binary and isinstance(stored, bytes) else stored), headers
+    if binary and (own or client in _CODED):
+        coded = wire_of(body)
+        if coded is not None:
+            return _as_stored(coded, body), headers
+    losses.left_out("coding-headers")
+    stored = _stored(body)
+    if not binary and isinstance(stored, bytes):
+        stored = ""
+    return stored, _without_coding(headers, body)
+
+
+def _stored(body: Body) -> str | bytes:
+    """Give the content as vcrpy holds it: text where it is UTF-8."""
+    text = body.text()
+    return body.read() if text is None else text
+
+
+def _as_stored(coded: bytes | None, body: Body) -> str | bytes:
+    if coded is None:
+        return _stored(body)
+    try:
+        return coded.decode()
+    except UnicodeDecodeError:
+        return coded
+
+
+def _without_coding(headers: Headers, body: Body) -> Headers:
+    """Drop Content-Encoding, and let Content-Length tell the size of the content."""
+    kept: Headers = []
+    for name, value in headers:
+        small = name.lower()
+        if small == "content-length":
+            kept.append((name, str(body.size)))
+        elif small != "content-encoding":
+            kept.append((name, value))
+    return kept
+
+
+def _request_headers(interaction: Interaction, losses: _Losses) -> Headers:
+    """Give the headers that the program, or the library above http.client, asked for."""
+    request = interaction.request
+    headers = request.headers
+    client = _client(interaction)
+    if not headers or (client not in _ADDING and client != "urllib.request"):
+        return headers
+    first = _first_asked(request, client)
+    if not first or not _plan_of(headers).is_simple:
+        return headers
+    losses.left_out("client-headers")
+    return headers[first:]
+
+
+def _first_asked(request: Request, client: str) -> int:
+    """Count the headers at the beginning that were added by http.client (`_send_request`) and urllib3 (`request`)."""
+    headers = request.headers
+    at = 0
+    last = len(headers)
+    if client != "urllib.request" and headers[0][0] == "Host" and _is_host(headers[0][1], request.url):
+        at = 1
+    if at < last and headers[at] == _IDENTITY:
+        at += 1
+    if client == "urllib.request" or not at:
+        return at
+    if at < last and headers[at][0] in ("Content-Length", "Transfer-Encoding"):
+        at += 1
+    if at < last and headers[at][0] == "User-Agent" and headers[at][1].startswith("python-urllib3/"):
+        at += 1
+    return at
+
+
+_IDENTITY: Final = ("Accept-Encoding", "identity")
+
+
+def _is_host(value: str, url: str) -> bool:
+    start = url.find("://") + 3
+    return url.startswith(value, start) and url[start + len(value) : start + len(value) + 1] in _AFTER_HOST
+
+
+_AFTER_HOST: Final = ("", "/", "?", "#", ":")
