@@ -314,6 +314,14 @@ def _without_binary(part: str) -> Callable[[Description], None]:
     return forget
 
 
+def _without_response(said: Description) -> None:
+    for key in [key for key in said if key in _OF_RESPONSES or key.startswith("response.")]:
+        del said[key]
+
+
+_OF_RESPONSES: Final = ("response", "status", "reason", "trailers")
+
+
 def _both(name: str) -> Callable[[Description], None]:
     return _without(f"request.{name}", f"response.{name}")
 
@@ -410,6 +418,13 @@ _LIST: Final = (
         "Content-Encoding, and the coded Content-Length, of bodies that were decoded so that every client replays them",
         lambda _: False,  # a writer counts what it leaves out
         _without_headers("response.headers", lambda name, _: name in ("content-encoding", "content-length")),
+    ),
+    Facet("responses", "responses", lambda i: i.response is not None, _without_response),
+    Facet(
+        "unsendable",
+        "parts of requests that cannot be sent again",
+        lambda _: False,  # a writer counts what it leaves out
+        lambda _: None,
     ),
     Facet("extra", "keys of other tools", lambda _: False, _without("extra")),
 )
