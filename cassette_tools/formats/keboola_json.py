@@ -296,7 +296,9 @@ def _stored(interaction: Interaction) -> dict[str, Any]:
     extra = interaction.extra.get(FAMILY, {})
     sent, asked = _as_sent(request)
     headers, answered = decoded_view(response.headers, response.body)
-    got = None if response.body is None else _told(response.body.read(), response.body.text(), answered)
+    got = (
+        None if response.body is None else _told(response.body.read(), response.body.text(), response.headers, answered)
+    )
     bare = request.method == "HEAD" or response.status in _BARE or 100 <= response.status < 200
     if not got and bare == (response.body is not None):
         answered["body"] = "none" if response.body is None else "empty"
@@ -330,17 +332,18 @@ def _as_sent(request: Request) -> tuple[str | None, Mark]:
     wire = wire_of(body) if body.coding is not None else None
     if wire is not None:
         mark: Mark = {}
-        return _told(wire, _as_text(wire), mark), mark
+        return _told(wire, _as_text(wire), request.headers, mark), mark
     mark = coding_mark(request.headers, body)
-    return _told(body.read(), body.text(), mark), mark
+    return _told(body.read(), body.text(), request.headers, mark), mark
 
 
-def _told(data: bytes, text: str | None, mark: Mark) -> str:
-    """Give the text that stands for bytes, and mark it where it is not plain."""
+def _told(data: bytes, text: str | None, headers: Headers, mark: Mark) -> str:
+    """Give the text that stands for bytes, and mark it where a reader could not know."""
     if text is None:
-        mark["body"] = "base64"
-        return b64encode(data).decode()
-    if may_be_base64(text) is not None:
+        text = b64encode(data).decode()
+        if verdict_of(text, data, headers) != "bytes":
+            mark["body"] = "base64"
+    elif (bytes_of := may_be_base64(text)) is not None and verdict_of(text, bytes_of, headers) != "text":
         mark["body"] = "text"
     return text
 
