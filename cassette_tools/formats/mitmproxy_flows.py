@@ -14,6 +14,7 @@ import base64
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from cassette_tools.body_presence import forbids_body
 from cassette_tools.formats import Format
 from cassette_tools.interaction import Body, Headers, Interaction, Request, Response, header
 from cassette_tools.moments import from_epoch
@@ -192,8 +193,7 @@ def _response(said: dict[str, Any], method: str) -> Response:
         raise _MissingError("its response has no status")
     reason = said.pop("reason", said.pop("msg", b""))
     content = said.pop("content", said.pop("body", None))
-    bare = method == "HEAD" or status < 200 or status in (204, 304)
-    body = None if bare and not content else _body(content, headers)
+    body = None if not content and forbids_body(method, status) else _body(content, headers)
     trailers = _pairs(said.pop("trailers", None))
     return Response(status, _text(reason or b""), headers, body, _http_version(said), trailers)
 
