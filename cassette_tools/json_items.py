@@ -61,16 +61,17 @@ class JsonItem:
     """An item of the list: `number` counts from 1, `line` is where it begins, `data` its text, `value` what it says.
 
     Integers of more than 64 bits are floats in `value`. In it U+FFFD stands for lone surrogates, None for NaN and
-    infinities; both are remarked. Of keys that stand twice in one object the last counts.
+    infinities; both are remarked, and `mended` is true. Of keys that stand twice in one object the last counts.
     """
 
-    __slots__ = ("data", "line", "number", "value")
+    __slots__ = ("data", "line", "mended", "number", "value")
 
-    def __init__(self, data: bytes, number: int, line: int, value: dict[str, Any]) -> None:
+    def __init__(self, data: bytes, number: int, line: int, value: dict[str, Any], *, mended: bool = False) -> None:
         self.data = data
         self.number = number
         self.line = line
         self.value = value
+        self.mended = mended
 
 
 class JsonItems:
@@ -92,6 +93,7 @@ class JsonItems:
         self._needle: bytes | None = None
         self._after = 0  # bytes of the needle that belong to the item
         self._right = self._wrong = 0
+        self._mended = False
 
     def __iter__(self) -> Iterator[JsonItem]:
         text = self._text
@@ -202,7 +204,7 @@ class JsonItems:
         value = self._parsed(data, line, f"interaction {number}")
         if self._needle is None or text.pos != end:
             self._learn(data, wrong=end != 0)
-        return JsonItem(data, number, line, value)
+        return JsonItem(data, number, line, value, mended=self._mended)
 
     # -- guesses
 
@@ -241,10 +243,12 @@ class JsonItems:
     # -- parsing
 
     def _parsed(self, data: bytes, line: int, place: str) -> Any:  # noqa: ANN401 - any JSON value
+        self._mended = False
         try:
             value = orjson.loads(data)
         except orjson.JSONDecodeError:
             value = self._parsed_with_faults(data, line, place)
+            self._mended = True
         if _may_be_deep(data):
             self._check_depth(value, line)
         return value
@@ -270,17 +274,13 @@ class JsonItems:
             where = line + data.count(b"\n", 0, error.start)
             raise BadCassetteError(f"{name} {where}: not UTF-8. Check how the file was written.") from error
         try:
-            value = json.loads(text, parse_constant=unknown)
+            value = json.loads(text, parse_int=_integer, parse_constant=unknown)
         except json.JSONDecodeError as error:
             raise BadCassetteError(
                 f"{name} {line + error.lineno - 1}: the JSON is broken. Check how the file was written."
             ) from error
         except RecursionError as error:
             raise self._too_deep(line) from error
-        except ValueError as error:  # an integer of more digits than Python converts
-            raise BadCassetteError(
-                f"{name} {line}: a number has too many digits. Check how the file was written."
-            ) from error
         if lone:
             stream.remark("Lone surrogates are no characters; U+FFFD stands for them.", place)
         return value
@@ -302,6 +302,14 @@ class JsonItems:
         return BadCassetteError(
             f"{self._text.name}, line {line}: nested more than {DEPTH} levels deep. Check where the file comes from."
         )
+
+
+def _integer(digits: str) -> int | float:
+    """Give a number as the quick parser does: beyond 64 bits a float."""
+    if len(digits) < 19:
+        return int(digits)
+    value = int(digits) if len(digits) < 21 else 1 << 64
+    return value if -(1 << 63) <= value < 1 << 64 else float(digits)
 
 
 def _may_be_deep(data: bytes) -> bool:
