@@ -202,7 +202,7 @@ def _one_line(text: str) -> str:
 
 
 def inline(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Write a value on one line. TOML has no null: keys with it are left out, and an array has an empty string there."""
+    """Write a value on one line. TOML has no null: keys with it are left out, an array has an empty string there."""
     if isinstance(value, str):
         return f"'{value}'" if _LITERAL.fullmatch(value) else _one_line(value)
     if isinstance(value, bool):
