@@ -185,6 +185,7 @@ class _Plan(NamedTuple):
 
 
 _PLANS: Final[dict[tuple[str, ...], _Plan]] = {}
+_NAMES: Final[dict[str, str]] = {}
 _LINES: Final[dict[tuple[str, str], str]] = {}
 _MOST_PLANS: Final = 1000
 _MOST_LINES: Final = 4000
@@ -199,15 +200,20 @@ def _header_lines(headers: Headers, *, joined: bool) -> str:
     if not plan.is_simple:
         groups = _joined(headers) if joined else _grouped(headers)
         return f"\n{yaml_text.mapping(groups, 6)}"
-    try:
-        lines = "".join([_LINES[pair] for pair in plan.sort(headers)])
-    except KeyError:
-        lines = "".join([_LINES.get(pair) or _line(pair) for pair in plan.sort(headers)])
+    lines = "".join([_LINES.get(pair) or _line(pair) for pair in plan.sort(headers)])
     return f"\n{lines}"
 
 
 def _line(pair: tuple[str, str]) -> str:
-    text = yaml_text.entry(pair[0], [pair[1]], 6)
+    name, value = pair
+    if not yaml_text.is_short_key(name):
+        return yaml_text.entry(name, [value], 6)
+    start = _NAMES.get(name)
+    if start is None:
+        start = f"      {yaml_text.scalar(name, yaml_text.NO_FOLD, 6)}:\n      - "
+        if len(_NAMES) < _MOST_PLANS:
+            _NAMES[name] = start
+    text = f"{start}{yaml_text.scalar(value, 8, 8)}\n"
     if len(text) <= _LONGEST_KEPT:
         if len(_LINES) >= _MOST_LINES:
             _LINES.clear()

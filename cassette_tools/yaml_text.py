@@ -24,17 +24,28 @@ from cassette_tools.yaml_items import Plain
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Say", "binary", "entry", "is_plain", "is_short_key", "items", "literal", "mapping", "scalar", "unescaped"]
+__all__ = [
+    "NO_FOLD",
+    "Say",
+    "binary",
+    "entry",
+    "is_plain",
+    "is_short_key",
+    "items",
+    "literal",
+    "mapping",
+    "scalar",
+    "unescaped",
+]
 
 _WIDTH: Final = 80
 _LONGEST_KEY: Final = 128
 """A key that is longer stands behind a `? ` (libyaml's yaml_emitter_check_simple_key)."""
-_NO_FOLD: Final = -(1 << 40)
+NO_FOLD: Final = -(1 << 40)
 """A column from which no text reaches the 80th: keys are never folded."""
 _BASE64_LINE: Final = 76
 _PRINTABLE: Final = bytes(range(0x20, 0x7F))
 _NO_PLAIN_START: Final = frozenset("#,[]{}&*!|>'\"%@` ")
-_NO_PLAIN: Final = re.compile(r"\A(?:[-?:](?: |\Z)|---|\.\.\.)|:(?: |\Z)| #| \Z")
 _MARKS: Final = {
     0x00: "\\0",
     0x07: "\\a",
@@ -73,6 +84,8 @@ class _Escapes(dict[int, str]):
 
 _MOST_ESCAPES: Final = 0x4000
 _ESCAPES: Final = _Escapes(_MARKS)
+_ESCAPES_BUT_MARKS: Final = _Escapes({**_MARKS, 0x22: '"', 0x5C: "\\"})
+"""The same for text whose quotes and backslashes are escaped already."""
 
 
 Say: TypeAlias = "Callable[[str, int, int], str]"
@@ -88,17 +101,33 @@ def scalar(text: str, column: int, indent: int) -> str:
         odd = text.encode().translate(None, _PRINTABLE)
         if not odd:
             if is_plain(text):
-                return _folded(text, column, indent)
+                return text if column + len(text) <= _WIDTH else _folded(text, column, indent)
             return f"'{_folded(text.replace(_Q, _QQ), column + 1, indent)}'"
-        if len(odd) == odd.count(b"\n") and "\n " not in text and " \n" not in text:
+        if odd.count(b"\n") == len(odd) and "\n " not in text and " \n" not in text:
             return f"'{_broken(text.replace(_Q, _QQ), column + 1, indent)}'"
-        if not odd.strip(b"\n\r\t"):
-            for mark, said in _FEW_MARKS:
-                text = text.replace(mark, said)
-            return f'"{_folded_escapes(text, column + 1, indent)}"'
-    return f'"{_folded_escapes(text.translate(_ESCAPES), column + 1, indent)}"'
+        is_rare = bool(odd.strip(b"\n\r\t"))
+    else:
+        is_rare = True
+    for mark, said in _FEW_MARKS:
+        text = text.replace(mark, said)
+    if is_rare:
+        dense = len(text.encode()) - len(text) > len(text) >> 4
+        text = text.translate(_ESCAPES_BUT_MARKS) if dense else _RARE.sub(_escaped, text)
+    return f'"{_folded_escapes(text, column + 1, indent)}"'
 
 
+def _escaped(match: re.Match[str]) -> str:
+    rare = match[0]
+    return _escaped_character(rare) if len(rare) == 1 else rare.translate(_ESCAPES)
+
+
+@functools.lru_cache(maxsize=1024)
+def _escaped_character(rare: str) -> str:
+    return _ESCAPES[ord(rare)]
+
+
+_LINE_FEEDS: Final = re.compile(r"\n+")
+_RARE: Final = re.compile(r"[^ -~]+")
 _Q: Final = "'"
 _QQ: Final = "''"
 _FEW_MARKS: Final = (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"))
@@ -106,9 +135,16 @@ _FEW_MARKS: Final = (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r"),
 
 def is_plain(text: str) -> bool:
     """Tell whether text of printable ASCII needs no quotes, outside of flow style."""
-    if not text or text[0] in _NO_PLAIN_START or _NO_PLAIN.search(text):
+    if not text:
         return False
-    return not any(known.match(text) for known in _resolvers().get(text[0], ()))
+    first = text[0]
+    if first in _NO_PLAIN_START or text[-1] in " :" or ": " in text or " #" in text:
+        return False
+    if first in "-?:" and (text[1:2] in ("", " ") or text.startswith("---")):
+        return False
+    if first == "." and text.startswith("..."):
+        return False
+    return first not in _resolvers() or not any(known.match(text) for known in _resolvers()[first])
 
 
 def binary(data: bytes, indent: int) -> str:
@@ -133,38 +169,66 @@ def _resolvers() -> dict[str, list[re.Pattern[str]]]:
 
 
 def _folded(text: str, column: int, indent: int) -> str:
-    """Fold at single spaces behind column 80. `column` is that of the first character."""
+    """Fold a line at single spaces behind column 80. `column` is that of the first character."""
     if column + len(text) <= _WIDTH:
         return text
+    at = text.find(" ", max(_WIDTH + 1 - column, 1))
+    if at < 0:
+        return text
+    pad = "\n" + " " * indent
+    if not _is_quick(text, at, indent):
+        return pad.join(_cut(text, at, _WIDTH + 1 - indent))
+    return f"{text[:at]}{pad}{pad.join(_lines(_WIDTH - indent).findall(text, at + 1))}"
+
+
+def _is_quick(text: str, at: int, indent: int) -> bool:
+    """Tell whether an expression cuts quicker than a loop: many spaces, none at an edge, none beside the first cut."""
+    if text[-1] == " " or text[at + 1] == " " or text[at - 1] == " " or indent > _DEEP:
+        return False
+    return len(text) < _LARGE or text.count(" ") > len(text) >> 8
+
+
+def _cut(text: str, at: int, step: int) -> list[str]:
+    """Cut at spaces that stand alone: the first from `at` on, then each from `step` behind the last on."""
     find = text.find
     last = len(text) - 1
     parts: list[str] = []
     start = 0
-    step = _WIDTH + 1 - indent
-    at = find(" ", max(_WIDTH + 1 - column, 1))
-    if step > 0 and "  " not in text:
-        while 0 < at < last:
-            parts.append(text[start:at])
-            start = at + 1
-            at = find(" ", start + step)
-    else:
-        while 0 < at < last:
-            if text[at + 1] == " " or text[at - 1] == " ":
-                at = find(" ", at + 1)
-                continue
-            parts.append(text[start:at])
-            start = at + 1
-            at = find(" ", start + max(step, 0))
-    if not parts:
-        return text
+    while 0 < at < last:
+        if text[at + 1] == " " or text[at - 1] == " ":
+            at = find(" ", at + 1)
+            continue
+        parts.append(text[start:at])
+        start = at + 1
+        at = find(" ", start + max(step, 0))
     parts.append(text[start:])
-    return ("\n" + " " * indent).join(parts)
+    return parts
+
+
+_DEEP: Final = 60
+_LARGE: Final = 4096
+
+
+@functools.cache
+def _lines(step: int) -> re.Pattern[str]:
+    """Match a line, and the space that ends it: the first beside no other from `step` + 1 on."""
+    return re.compile(rf"(?s)(.{{{step}}} *+[^ ]++(?:  ++[^ ]++)*+|.+) ?")
+
+
+@functools.cache
+def _lines_of_escapes(step: int) -> re.Pattern[str]:
+    """Match a line, and the space that ends it: the first that follows none. A space that begins a line takes two."""
+    return re.compile(rf"(?s)((?: .{{{step - 2}}}|[^ ].{{{step - 1}}}) *+[^ ]++|.+) ?")
 
 
 def _broken(text: str, column: int, indent: int) -> str:
     """Write text with line feeds in single quotes: each run of them is one longer."""
     pad = " " * indent
-    first, *others = text.split("\n")
+    first, *others = lines = text.split("\n")
+    if " " not in text or max(map(len, lines)) + max(column, indent) <= _WIDTH:
+        if "\n\n" in text:
+            return _LINE_FEEDS.sub(rf"\g<0>\n{pad}", text)
+        return text.replace("\n", "\n\n" + pad)
     parts = [_folded(first, column, indent)]
     pending = 0
     for line in others:
@@ -183,20 +247,26 @@ def _folded_escapes(text: str, column: int, indent: int) -> str:
         return text
     find = text.find
     last = len(text) - 1
+    at = find(" ", max(_WIDTH + 1 - column, 1))
+    while at > 0 and text[at - 1] == " ":
+        at = find(" ", at + 1)
+    if not 0 < at < last:
+        return text
+    pad = "\n" + " " * indent
+    if text[last] != " " and indent <= _DEEP and (last < _LARGE or text.count(" ") > last >> 8):
+        lines = _lines_of_escapes(_WIDTH - indent).findall(text, at + 1)
+        return pad.join([text[:at], *["\\" + line if line[0] == " " else line for line in lines]])
     parts: list[str] = []
     start = 0
-    step = max(_WIDTH + 1 - indent, 0)
-    pad = "\n" + " " * indent
-    at = find(" ", max(_WIDTH + 1 - column, 0))
-    while 0 <= at < last:
-        if at == 0 or text[at - 1] == " ":
+    while 0 < at < last:
+        if text[at - 1] == " ":
             at = find(" ", at + 1)
             continue
         parts.append(text[start:at])
         start = at + 1
         escaped = text[start] == " "
         parts.append(pad + "\\" if escaped else pad)
-        at = find(" ", start + step - escaped)
+        at = find(" ", start + max(_WIDTH + 1 - indent - escaped, 0))
     parts.append(text[start:])
     return "".join(parts)
 
@@ -251,7 +321,7 @@ def entry(key: Any, value: Any, indent: int, say: Say = scalar) -> str:  # noqa:
     if not isinstance(key, str) or not is_short_key(key):
         return _by_libyaml({key: value}, indent)
     pad = " " * indent
-    name = pad + scalar(key, _NO_FOLD, indent)
+    name = pad + scalar(key, NO_FOLD, indent)
     kind = type(value)
     if kind is dict and value:
         return f"{name}:\n{mapping(value, indent + 2, say)}"
