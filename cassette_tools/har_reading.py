@@ -26,11 +26,14 @@ from cassette_tools.har_words import (
     charset_of,
     coding_of,
     instant,
+    is_form,
+    named,
     number,
     timings_ms,
     timings_of,
 )
-from cassette_tools.interaction import Body, Interaction, Request, Response, header
+from cassette_tools.interaction import Body, Interaction, Request, Response
+from cassette_tools.json_items import parsed_as_it_is
 from cassette_tools.stored_body import body_of
 from recorder.errors import BadCassetteError
 
@@ -154,7 +157,7 @@ class _Entry:
         started = instant(given)
         if started is None or type(given) is not str:
             if given is not None:
-                self._extra["startedDateTime"] = given
+                self._extra.update({"startedDateTime": given} if type(given) is str else {})
                 self._remark("A start time is no time of ISO 8601; it is left out.")
             return None
         if given[-1] != "Z" and not given.endswith("+00:00"):
@@ -180,14 +183,15 @@ class _Entry:
         if not given.keys() <= _REQUEST:
             extra.update({key: value for key, value in given.items() if key not in _REQUEST})
         headers = self._headers(given.get("headers"), extra, "request")
+        names = named(headers)
         method, url = given["method"], given["url"]
         if type(method) is not str or type(url) is not str:
             raise TypeError(method)
         if not self._ours:
-            url = self._absolute(url, headers)
+            url = self._absolute(url, names)
             url = self._with_query(url, given.get("queryString"))
-        self._cookies(given.get("cookies"), headers, "cookie", extra)
-        body = self._request_body(given, headers, extra)
+        self._cookies(given.get("cookies"), names, "cookie", extra)
+        body = self._request_body(given, headers, names, extra)
         self._sizes(given, body, extra)
         if any(type(pair) is dict and len(pair) > 2 for pair in given.get("queryString") or ()):
             extra["queryString"] = given["queryString"]
@@ -197,10 +201,10 @@ class _Entry:
         version = own["request_version"] if "request_version" in own else version_of(given.get("httpVersion"))
         return Request(method, url, headers, body, version, own.get("target"), own.get("sent", True))
 
-    def _absolute(self, url: str, headers: Headers) -> str:
+    def _absolute(self, url: str, names: dict[str, str]) -> str:
         if _ABSOLUTE.match(url):
             return url
-        host = header(headers, "host")
+        host = names.get("host")
         if host is None or not url.startswith("/"):
             self._bad("its URL is not absolute")
         self._remark("A URL is not absolute; it was put together with the header Host, as http.")
@@ -215,29 +219,27 @@ class _Entry:
         path, mark, fragment = url.partition("#")
         return f"{path}?{query}{mark}{fragment}"
 
-    def _request_body(self, given: dict[str, Any], headers: Headers, extra: dict[str, Any]) -> Body | None:
+    def _request_body(
+        self, given: dict[str, Any], headers: Headers, names: dict[str, str], extra: dict[str, Any]
+    ) -> Body | None:
         post = given.get("postData")
-        announced = self._announced(given, headers)
+        announced = self._announced(given, names)
         if type(post) is not dict:
-            inner = given.get("_content")  # HTTP Toolkit's, for bodies that are no text
-            if type(inner) is dict and type(inner.get("text")) is str and not self._ours:
-                return body_of(self._stored(inner, headers, None), headers)
-            if not announced:
-                return None
-            return self._unread(announced, "A body of a request is not in the file.")
+            return self._body_elsewhere(given, headers, names, announced)
         kept = {key: value for key, value in post.items() if key not in _POST_DATA}
-        if (kind := post.get("mimeType")) and kind != (header(headers, "content-type") or UNKNOWN_TYPE):
+        if (kind := post.get("mimeType")) and kind != (names.get("content-type") or UNKNOWN_TYPE):
             kept["mimeType"] = kind
         text, params = post.get("text"), post.get("params")
+        if params and not is_form(names):  # of a form they are made again of its text
+            kept["params"] = params
         body: Body | None
         if self._ours:
-            body = self._own_body(self._stored(post, [], None), headers, given, "request_body")
+            body = self._own_body(self._stored(post, _NOTHING, None), names, given, "request_body")
         elif type(text) is str and (text or not (announced or params)):
-            body = body_of(self._stored(post, headers, number(given.get("bodySize"))), headers)
-            self._measure(body, given, headers)
+            body = body_of(self._stored(post, names, number(given.get("bodySize"))), headers)
+            self._measure(body, given, names)
         elif params:
-            kept["params"] = params
-            body = self._put_together(params, kind if type(kind) is str else "", headers, number(given.get("bodySize")))
+            body = self._put_together(params, kind if type(kind) is str else "", names, number(given.get("bodySize")))
         elif announced:
             body = self._unread(announced, "A body of a request is not in the file.")
         else:
@@ -246,20 +248,28 @@ class _Entry:
             extra["postData"] = kept
         return body
 
-    def _announced(self, given: dict[str, Any], headers: Headers) -> int:
+    def _body_elsewhere(
+        self, given: dict[str, Any], headers: Headers, names: dict[str, str], announced: int
+    ) -> Body | None:
+        inner = given.get("_content")  # HTTP Toolkit's, for bodies that are no text
+        if type(inner) is dict and type(inner.get("text")) is str and not self._ours:
+            return body_of(self._stored(inner, names, None), headers)
+        return self._unread(announced, "A body of a request is not in the file.") if announced else None
+
+    def _announced(self, given: dict[str, Any], names: dict[str, str]) -> int:
         """Give the bytes that a body should have; 0 where nothing tells of one."""
         if self._ours:
             return 0
         size = given.get("bodySize")
         if type(size) is int and size > 0:
             return size
-        length = header(headers, "content-length")
+        length = names.get("content-length")
         return int(length) if length is not None and length.isdecimal() and len(length) < 16 else 0
 
-    def _put_together(self, params: Any, kind: str, headers: Headers, size: float | None) -> Body:  # noqa: ANN401 - any JSON value
+    def _put_together(self, params: Any, kind: str, names: dict[str, str], size: float | None) -> Body:  # noqa: ANN401 - any JSON value
         if kind.lower().startswith("multipart/"):
             self._remark("A multipart body was put together from its params; its bytes may differ from what was sent.")
-            return _multipart(params, header(headers, "content-type") or kind)
+            return _multipart(params, names.get("content-type") or kind)
         self._remark("A form was put together from its params; its bytes may differ from what was sent.")
         pairs = [(_plain(pair["name"]), _plain(pair.get("value"))) for pair in params]
         as_they_are = "&".join(f"{name}={value}" for name, value in pairs)
@@ -289,14 +299,17 @@ class _Entry:
             self._extra.update({"response": extra} if extra else {})
             return None, error
         headers = self._headers(given.get("headers"), extra, "response")
-        self._cookies(given.get("cookies"), headers, "set-cookie", extra)
+        names = named(headers)
+        self._cookies(given.get("cookies"), names, "set-cookie", extra)
         content = given.get("content")
         content = content if type(content) is dict else _NOTHING
-        body = self._response_body(given, content, headers, bare=method == "HEAD" or status in _BARE or status < 200)
+        body = self._response_body(
+            given, content, headers, names, bare=method == "HEAD" or status in _BARE or status < 200
+        )
         self._sizes(given, body, extra)
-        self._content(content, headers, body, extra)
+        self._content(content, names, body, extra)
         target = given.get("redirectURL")
-        if target and target != header(headers, "location"):
+        if target and target != names.get("location"):
             extra["redirectURL"] = target
         self._extra.update({"response": extra} if extra else {})
         own = self._own
@@ -304,10 +317,12 @@ class _Entry:
         trailers = [(_text(name), _text(value)) for name, value in own.get("trailers", ())]
         return Response(status, _octets(_plain(given.get("statusText"))), headers, body, version, trailers), None
 
-    def _content(self, content: dict[str, Any], headers: Headers, body: Body | None, extra: dict[str, Any]) -> None:
+    def _content(
+        self, content: dict[str, Any], names: dict[str, str], body: Body | None, extra: dict[str, Any]
+    ) -> None:
         kept = {key: value for key, value in content.items() if key not in _CONTENT}
         kind = content.get("mimeType")
-        if kind and kind != (header(headers, "content-type") or UNKNOWN_TYPE):
+        if kind and kind != (names.get("content-type") or UNKNOWN_TYPE):
             kept["mimeType"] = kind
         size = content.get("size")
         if type(size) is int and size >= 0 and size != (0 if body is None else body.size):
@@ -316,19 +331,19 @@ class _Entry:
             extra["content"] = kept
 
     def _response_body(
-        self, given: dict[str, Any], content: dict[str, Any], headers: Headers, *, bare: bool
+        self, given: dict[str, Any], content: dict[str, Any], headers: Headers, names: dict[str, str], *, bare: bool
     ) -> Body | None:
         text = content.get("text")
         if self._ours:
             if text is None:
                 return None
-            return self._own_body(self._stored(content, headers, content.get("size")), headers, given, "response_body")
+            return self._own_body(self._stored(content, names, content.get("size")), names, given, "response_body")
         size, wire_size = number(content.get("size")), number(given.get("bodySize"))
         if type(text) is str and text:
             if self._mitmproxy and wire_size is not None:  # its size is that on the wire
                 size = wire_size + (content["compression"] if type(content.get("compression")) is int else 0)
-            body = body_of(self._stored(content, headers, size), headers)
-            self._measure(body, given, headers)
+            body = body_of(self._stored(content, names, size), headers)
+            self._measure(body, given, names)
             return body
         if bare:
             return None
@@ -338,11 +353,11 @@ class _Entry:
 
     # -- what both have
 
-    def _own_body(self, stored: bytes | str, headers: Headers, given: dict[str, Any], name: str) -> Body:
+    def _own_body(self, stored: bytes | str, names: dict[str, str], given: dict[str, Any], name: str) -> Body:
         said = self._own.get(name)
         said = _NOTHING if said is None else self._checked(said, _BODY_TYPES)
         body = Body(stored)
-        body.coding = said["coding"] if "coding" in said else coding_of(headers, body.size)
+        body.coding = said["coding"] if "coding" in said else coding_of(names, body.size)
         body.coding_error = said.get("coding_error")
         body.complete = said.get("complete", True)
         body.incomplete = said.get("incomplete")
@@ -356,17 +371,17 @@ class _Entry:
         self._remark(text)
         return Body(complete=False, incomplete="unread", wire_size=wire_size or None)
 
-    def _measure(self, body: Body, given: dict[str, Any], headers: Headers) -> None:
+    def _measure(self, body: Body, given: dict[str, Any], names: dict[str, str]) -> None:
         """Take over the size on the wire. Of a chunked body it may be given with the frames of its chunks."""
         size = given.get("bodySize")
         if type(size) is not int or size <= 0 or body.wire is not None:
             return
         if body.coding is not None or body.coding_error is not None:
             body.wire_size = size
-        elif size == body.size or header(headers, "transfer-encoding") is not None:
+        elif size == body.size or names.get("transfer-encoding") is not None:
             body.wire_size = body.size
 
-    def _stored(self, said: dict[str, Any], headers: Headers, size: Any) -> bytes | str:  # noqa: ANN401 - any JSON value
+    def _stored(self, said: dict[str, Any], names: dict[str, str], size: Any) -> bytes | str:  # noqa: ANN401 - any JSON value
         """Give what `postData` or `content` holds: bytes, or text that stands for its UTF-8."""
         text = said.get("text")
         if type(text) is not str:
@@ -389,11 +404,11 @@ class _Entry:
             raw = self._escaped(text)
             if raw is not None:
                 return raw
-        return bytes_of_text(text, charset_of(headers), size)
+        return bytes_of_text(text, charset_of(names), size)
 
     def _escaped(self, text: str) -> bytes | None:
         """Give the bytes of a text that has bytes as lone surrogates (PEP 383), as mitmproxy writes them."""
-        entry = json.loads(self._item.data)
+        entry = parsed_as_it_is(self._item.data)
         for part, name in (("request", "postData"), ("response", "content")):
             try:
                 given = entry[part][name]["text"]
@@ -407,10 +422,11 @@ class _Entry:
     def _headers(self, given: Any, extra: dict[str, Any], part: str) -> Headers:  # noqa: ANN401 - any JSON value
         if given is None:
             return []
-        pairs = json.loads(self._item.data)[part]["headers"] if self._item.mended else given
+        pairs = parsed_as_it_is(self._item.data)[part]["headers"] if self._item.mended else given
         headers = [(pair["name"], pair["value"]) for pair in pairs]
-        if any(len(pair) > 2 for pair in given):
-            extra["headers"] = [pair for pair in given if self._ours or pair["name"][:1] != ":"]
+        if max(map(len, given), default=0) > 2:
+            texts = [{**pair, "name": _plain(pair["name"]), "value": _plain(pair["value"])} for pair in given]
+            extra["headers"] = [pair for pair in texts if self._ours or pair["name"][:1] != ":"]
         try:
             joined = "".join([name + value for name, value in headers])
         except TypeError:
@@ -428,8 +444,8 @@ class _Entry:
             headers = [pair for pair in headers if pair[0][:1] != ":"]
         return headers
 
-    def _cookies(self, given: Any, headers: Headers, name: str, extra: dict[str, Any]) -> None:  # noqa: ANN401 - any JSON value
-        if given and header(headers, name) is None:
+    def _cookies(self, given: Any, names: dict[str, str], name: str, extra: dict[str, Any]) -> None:  # noqa: ANN401 - any JSON value
+        if given and name not in names:
             extra["cookies"] = given
 
     def _sizes(self, given: dict[str, Any], body: Body | None, extra: dict[str, Any]) -> None:

@@ -12,7 +12,6 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from cassette_tools.interaction import header
 from recorder.coding import are_compressing, split_codings
 
 if TYPE_CHECKING:
@@ -28,7 +27,10 @@ __all__ = [
     "bytes_of_text",
     "charset_of",
     "coding_of",
+    "described_body",
     "instant",
+    "is_form",
+    "named",
     "number",
     "timings_ms",
     "timings_of",
@@ -131,18 +133,29 @@ def body_size(body: Body | None) -> int:
     return -1 if body.wire_size is None else body.wire_size
 
 
-def coding_of(headers: Headers, size: int) -> str | None:
+def named(headers: Headers) -> dict[str, str]:
+    """Give the first header of each name, by its name in small letters."""
+    return {name.lower(): value for name, value in reversed(headers)}
+
+
+def is_form(names: dict[str, str]) -> bool:
+    """Tell whether a Content-Type declares an URL-encoded form."""
+    kind = names.get("content-type")
+    return kind is not None and kind[:33].lower() == "application/x-www-form-urlencoded"
+
+
+def coding_of(names: dict[str, str], size: int) -> str | None:
     """Give the codings that were taken off a body of `size` bytes, if those that its headers declare were."""
-    declared = header(headers, "content-encoding")
+    declared = names.get("content-encoding")
     if declared is None or not size:
         return None
     codings = split_codings(declared)
     return ", ".join(codings) if are_compressing(codings) else None
 
 
-def charset_of(headers: Headers) -> str | None:
+def charset_of(names: dict[str, str]) -> str | None:
     """Give Python's name of the character set that a Content-Type declares. None for UTF-8 and what is not known."""
-    declared = header(headers, "content-type")
+    declared = names.get("content-type")
     found = _CHARSET.search(declared) if declared is not None else None
     return None if found is None else _CODECS.get(found[1].lower())
 
@@ -175,10 +188,10 @@ def _encoded(text: str, charset: str | None) -> bytes | None:
         return None
 
 
-def described_body(body: Body, headers: Headers) -> dict[str, Any]:
+def described_body(body: Body, names: dict[str, str]) -> dict[str, Any]:
     """Say of a body what HAR has no word for."""
     said: dict[str, Any] = {}
-    coding = coding_of(headers, body.size)
+    coding = coding_of(names, body.size)
     if body.coding != coding:
         said["coding"] = body.coding
     if body.coding_error is not None:

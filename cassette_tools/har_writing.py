@@ -32,11 +32,12 @@ from cassette_tools.har_words import (
     charset_of,
     described_body,
     instant,
+    is_form,
+    named,
     number,
     timings_ms,
     timings_of,
 )
-from cassette_tools.interaction import header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,8 +146,8 @@ def _timings(known: dict[str, float], given: object, own: dict[str, Any]) -> dic
     return timings
 
 
-def _describe(body: Body, headers: Headers, own: dict[str, Any], name: str, *, size: Any) -> None:  # noqa: ANN401 - any JSON value
-    said = described_body(body, headers)
+def _describe(body: Body, names: dict[str, str], own: dict[str, Any], name: str, *, size: Any) -> None:  # noqa: ANN401 - any JSON value
+    said = described_body(body, names)
     if number(size) != body.wire_size:
         said["wire_size"] = body.wire_size
     if said:
@@ -158,10 +159,11 @@ def _describe(body: Body, headers: Headers, own: dict[str, Any], name: str, *, s
 
 def _request(request: Request, extra: dict[str, Any], own: dict[str, Any], streams: list[_Stream]) -> dict[str, Any]:
     headers, body, url = request.headers, request.body, request.url
+    names = named(headers)
     version = request.http_version
     if version_of(version or "") != version:
         own["request_version"] = version
-    cookies = header(headers, "cookie")
+    cookies = names.get("cookie")
     written: dict[str, Any] = {
         "method": request.method,
         "url": url,
@@ -173,21 +175,21 @@ def _request(request: Request, extra: dict[str, Any], own: dict[str, Any], strea
         "bodySize": extra.get("bodySize", body_size(body)),
     }
     if body is not None:
-        written["postData"] = _post_data(body, headers, extra.get("postData", _NOTHING), streams)
-        _describe(body, headers, own, "request_body", size=written["bodySize"])
+        written["postData"] = _post_data(body, names, extra.get("postData", _NOTHING), streams)
+        _describe(body, names, own, "request_body", size=written["bodySize"])
     _add(written, extra)
     return written
 
 
-def _post_data(body: Body, headers: Headers, extra: dict[str, Any], streams: list[_Stream]) -> dict[str, Any]:
-    kind = header(headers, "content-type")
+def _post_data(body: Body, names: dict[str, str], extra: dict[str, Any], streams: list[_Stream]) -> dict[str, Any]:
+    kind = names.get("content-type")
     said: dict[str, Any] = {"mimeType": extra.get("mimeType", UNKNOWN_TYPE if kind is None else kind)}
     text = None if body.stream is not None else body.text()
     if body.stream is not None:
         _say_stream(said, body, streams)
     elif text is not None:
         said["text"] = text
-        if kind is not None and kind[:33].lower() == "application/x-www-form-urlencoded" and len(text) < _MOST_PARAMS:
+        if is_form(names) and len(text) < _MOST_PARAMS:
             said["params"] = _decoded(text)
     else:
         said["text"] = b64encode(body.read()).decode()
@@ -201,13 +203,14 @@ def _post_data(body: Body, headers: Headers, extra: dict[str, Any], streams: lis
 
 def _response(response: Response, extra: dict[str, Any], own: dict[str, Any], streams: list[_Stream]) -> dict[str, Any]:
     headers, body = response.headers, response.body
+    names = named(headers)
     version = response.http_version
     if version_of(version or "") != version:
         own["response_version"] = version
     if response.trailers:
         own["trailers"] = response.trailers
     cookies = extra.get("cookies", [])
-    if header(headers, "set-cookie") is not None:
+    if names.get("set-cookie") is not None:
         cookies = [_set_cookie(value) for name, value in headers if name.lower() == "set-cookie"]
     size = extra.get("bodySize", body_size(body))
     written: dict[str, Any] = {
@@ -216,19 +219,19 @@ def _response(response: Response, extra: dict[str, Any], own: dict[str, Any], st
         "httpVersion": version or "",
         "cookies": cookies,
         "headers": _pairs(headers, extra),
-        "content": _content(body, headers, extra.get("content", _NOTHING), streams),
-        "redirectURL": extra.get("redirectURL", header(headers, "location") or ""),
+        "content": _content(body, names, extra.get("content", _NOTHING), streams),
+        "redirectURL": extra.get("redirectURL", names.get("location") or ""),
         "headersSize": extra.get("headersSize", -1),
         "bodySize": size,
     }
     if body is not None:
-        _describe(body, headers, own, "response_body", size=size)
+        _describe(body, names, own, "response_body", size=size)
     _add(written, extra)
     return written
 
 
-def _content(body: Body | None, headers: Headers, extra: dict[str, Any], streams: list[_Stream]) -> dict[str, Any]:
-    kind = header(headers, "content-type")
+def _content(body: Body | None, names: dict[str, str], extra: dict[str, Any], streams: list[_Stream]) -> dict[str, Any]:
+    kind = names.get("content-type")
     said: dict[str, Any] = {
         "size": extra.get("size", 0 if body is None else body.size),
         "mimeType": extra.get("mimeType", UNKNOWN_TYPE if kind is None else kind),
@@ -241,13 +244,13 @@ def _content(body: Body | None, headers: Headers, extra: dict[str, Any], streams
     if body.stream is not None:
         _say_stream(said, body, streams)
     else:
-        _say_content(said, body, headers)
+        _say_content(said, body, names)
     _add(said, extra)
     return said
 
 
-def _say_content(said: dict[str, Any], body: Body, headers: Headers) -> None:
-    charset = charset_of(headers)
+def _say_content(said: dict[str, Any], body: Body, names: dict[str, str]) -> None:
+    charset = charset_of(names)
     text = body.text()
     if text is not None:
         if text.isascii() or bytes_of_text(text, charset, said["size"]) == text:
@@ -354,7 +357,9 @@ def _decoded(query: str) -> list[dict[str, str]]:
     for part in query.split("&"):
         if part:
             name, _, value = part.partition("=")
-            pairs.append({"name": unquote_plus(name), "value": unquote_plus(value)})
+            if "%" in part or "+" in part:
+                name, value = unquote_plus(name), unquote_plus(value)
+            pairs.append({"name": name, "value": value})
     return pairs
 
 

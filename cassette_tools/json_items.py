@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from cassette_tools.input_stream import InputStream
 
-__all__ = ["DEPTH", "LARGEST_ITEM", "MOST_REST", "JsonItem", "JsonItems", "encode_string"]
+__all__ = ["DEPTH", "LARGEST_ITEM", "MOST_REST", "JsonItem", "JsonItems", "encode_string", "parsed_as_it_is"]
 
 LARGEST_ITEM: Final = 256 << 20
 """Bytes of one item."""
@@ -483,6 +483,11 @@ class _Text:
             f"{self.name}, line {self.line_of(start)}: {what} is larger than {max(most, 1) / (1 << 20):.0f} MiB."
             " Check where the file comes from."
         )
+
+
+def parsed_as_it_is(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """Parse the `data` of an item that was mended again, with lone surrogates in its texts."""
+    return json.loads(data, parse_int=_integer)
 
 
 def encode_string(text: str) -> bytes:
