@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from cassette_tools.interaction import Body, Headers, Interaction, Request, Response
+    from cassette_tools.interaction import Body, Headers, Interaction
 
-__all__ = ["FACETS", "Facet", "Losses", "describe", "differences"]
+__all__ = ["FACETS", "MOST_COMBINATIONS", "Facet", "Losses", "describe", "differences"]
+
+MOST_COMBINATIONS: Final = 1000
 
 Description: TypeAlias = dict[str, Any]
 """All that an interaction says, by field, in a form that can be compared. Bodies are there as size and digest."""
@@ -26,8 +28,8 @@ Description: TypeAlias = dict[str, Any]
 class Facet:
     """Something that an interaction may say and a format may be unable to hold.
 
-    `found` tells whether an interaction says it; it takes about 0.1 us, for it is asked of each. `forget` takes it out
-    of a description. `leaves_out` is true where an interaction that says it cannot be written at all.
+    `found` tells whether an interaction says it, `forget` takes it out of a description. `leaves_out` is true where an
+    interaction that says it cannot be written at all. `bit`: where one look tells this facet with others.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Facet:
     found: Callable[[Interaction], bool]
     forget: Callable[[Description], None]
     leaves_out: bool = False
+    bit: int = 0
 
 
 def describe(interaction: Interaction, *, family: str | None = None) -> Description:
@@ -83,45 +86,84 @@ def differences(one: Description, other: Description, lost: Collection[str]) -> 
 class Losses:
     """Counts what is lost on the way into a format that cannot hold the facets named in `cannot_hold`.
 
-    `counts` is by facet, `first` gives the number of the first interaction that has it. `left_out` counts the
-    interactions that are not written at all. `envelopes` counts what cassettes say of themselves and the target cannot.
+    `left_out` counts the interactions that are not written at all. `envelopes` counts what cassettes say of themselves
+    and the target cannot.
+
+    Memory: a few numbers for each combination of facets that comes up, at most MOST_COMBINATIONS.
     """
 
     def __init__(self, cannot_hold: Collection[str], *, family: str, keeps_extra: bool = False) -> None:
-        self.counts: dict[str, int] = {}
-        self.first: dict[str, int] = {}
         self.left_out = 0
         self.envelopes = 0
         self._family = family
         self._keeps_extra = keeps_extra
+        self._counted: dict[str, list[int]] = {}  # by facet: how many, and the first; what was added one by one
+        self._combined: dict[int, list[int]] = {}  # the same by combination of facets
         chosen = [facet for name, facet in FACETS.items() if name in cannot_hold]
         self._leaving_out = [facet for facet in chosen if facet.leaves_out]
-        self._tests = [(facet.name, facet.found) for facet in chosen if not facet.leaves_out]
+        self._bits = 0
+        for facet in chosen:
+            self._bits |= facet.bit
+        self._tests = [(one.name, one.found) for one in chosen if not one.bit and not one.leaves_out]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many interactions lose a facet, by facet."""
+        return {name: count for name, (count, _) in self._by_facet().items()}
+
+    @property
+    def first(self) -> dict[str, int]:
+        """The number of the first interaction that loses a facet, by facet."""
+        return {name: first for name, (_, first) in self._by_facet().items()}
 
     def take(self, interaction: Interaction, number: int) -> bool:
         """Count what is lost of one interaction. False: it cannot be written."""
         for facet in self._leaving_out:
             if facet.found(interaction):
-                self._add(facet.name, number)
+                self.add(facet.name, number)
                 self.left_out += 1
                 return False
+        bits = _bits(interaction) & self._bits
+        known = self._combined.get(bits)
+        if known is not None:
+            known[0] += 1
+        elif bits:
+            self._combine(bits, number)
         for name, found in self._tests:
             if found(interaction):
-                self._add(name, number)
+                self.add(name, number)
         if interaction.extra and not self._keeps_extra:
             for family in interaction.extra:
                 if family != self._family:
-                    self._add("extra", number)
+                    self.add("extra", number)
                     break
         return True
 
     def add(self, name: str, number: int) -> None:
         """Count what a writer found that it could not write, beyond what the facets tell."""
-        self._add(name, number)
+        counted = self._counted.get(name)
+        if counted is None:
+            self._counted[name] = [1, number]
+        else:
+            counted[0] += 1
 
-    def _add(self, name: str, number: int) -> None:
-        self.counts[name] = self.counts.get(name, 0) + 1
-        self.first.setdefault(name, number)
+    def _combine(self, bits: int, number: int) -> None:
+        if len(self._combined) < MOST_COMBINATIONS:
+            self._combined[bits] = [1, number]
+            return
+        for facet in FACETS.values():
+            if facet.bit & bits:
+                self.add(facet.name, number)
+
+    def _by_facet(self) -> dict[str, tuple[int, int]]:
+        found: dict[str, tuple[int, int]] = {}
+        for name, facet in FACETS.items():
+            figures = [counted for bits, counted in self._combined.items() if bits & facet.bit]
+            if name in self._counted:
+                figures.append(self._counted[name])
+            if figures:
+                found[name] = sum(count for count, _ in figures), min(first for _, first in figures)
+        return found
 
 
 # -- describing
@@ -163,52 +205,129 @@ _BODIES: Final = ("request.body", "response.body")
 
 # -- tests of interactions
 
-
-def _messages(interaction: Interaction) -> tuple[Request, Response] | tuple[Request]:
-    response = interaction.response
-    return (interaction.request,) if response is None else (interaction.request, response)
-
-
-def _any_body(test: Callable[[Body], bool]) -> Callable[[Interaction], bool]:
-    def found(interaction: Interaction) -> bool:
-        body = interaction.request.body
-        if body is not None and test(body):
-            return True
-        response = interaction.response
-        return response is not None and response.body is not None and test(response.body)
-
-    return found
-
-
-def _has_version(interaction: Interaction) -> bool:
-    response = interaction.response
-    return interaction.request.http_version is not None or (response is not None and response.http_version is not None)
-
-
-def _is_unordered(headers: Headers) -> bool:
-    before: tuple[str, str] = ("", "")
-    for name, _ in headers:
-        now = (name.lower(), name)
-        if now < before:
-            return True
-        before = now
-    return False
+# One bit for each facet that can be told at a glance: all of them are told in one go, in about 4 us.
+(
+    _ERROR,
+    _STARTED,
+    _TIMINGS,
+    _CLIENT,
+    _PROCESS,
+    _CONNECTION,
+    _MEMORY,
+    _REDACTION,
+    _VERSION,
+    _TARGET,
+    _UNSENT,
+    _REASON,
+    _TRAILERS,
+    _FRAMING,
+    _WIRE,
+    _CODING,
+    _INCOMPLETE,
+    _REMOVED,
+    _EMPTY,
+    _UNORDERED,
+    _SCATTERED,
+    _CASED,
+    _REPEATED_REQUEST,
+    _REPEATED_RESPONSE,
+    _ANSWERED,
+) = (1 << place for place in range(25))
 
 
-def _is_scattered(headers: Headers) -> bool:
-    """Tell whether headers of one name stand apart."""
-    seen: set[str] = set()
-    before = None
-    for name, _ in headers:
+def _bits(interaction: Interaction) -> int:  # noqa: C901 - one look at everything, for each of millions
+    request, response = interaction.request, interaction.response
+    bits = _header_bits(request.headers, _REPEATED_REQUEST)
+    if interaction.error is not None:
+        bits |= _ERROR
+    if interaction.started_at is not None:
+        bits |= _STARTED
+    if interaction.timings_ms:
+        bits |= _TIMINGS
+    if interaction.client is not None:
+        bits |= _CLIENT
+    if interaction.process is not None:
+        bits |= _PROCESS
+    if interaction.connection is not None:
+        bits |= _CONNECTION
+    if interaction.rss is not None:
+        bits |= _MEMORY
+    if interaction.redacted:
+        bits |= _REDACTION
+    if request.http_version is not None:
+        bits |= _VERSION
+    if request.target is not None:
+        bits |= _TARGET
+    if not request.sent:
+        bits |= _UNSENT
+    if request.body is not None:
+        bits |= _body_bits(request.body)
+    if response is None:
+        return bits
+    bits |= _ANSWERED | _header_bits(response.headers, _REPEATED_RESPONSE)
+    if response.http_version is not None:
+        bits |= _VERSION
+    if response.reason:
+        bits |= _REASON
+    if response.trailers:
+        bits |= _TRAILERS
+    if response.body is not None:
+        bits |= _body_bits(response.body)
+    return bits
+
+
+def _body_bits(body: Body) -> int:
+    bits = 0
+    if body.framing is not None:
+        bits |= _FRAMING
+    if body.wire_size is not None:
+        bits |= _WIRE
+    if body.coding is not None or body.coding_error is not None:
+        bits |= _CODING
+    if not body.complete:
+        bits |= _INCOMPLETE
+    if body.removed is not None:
+        bits |= _REMOVED
+    if body.size == 0:
+        bits |= _EMPTY
+    return bits
+
+
+_SHAPES: Final[dict[tuple[str, ...], int]] = {}
+_MOST_SHAPES: Final = 4096
+
+
+def _header_bits(headers: Headers, repeated: int) -> int:
+    """Tell what can be told of headers by their names. Clients and servers send the same names again and again."""
+    names = tuple([name for name, _ in headers])
+    bits = _SHAPES.get(names)
+    if bits is None:
+        bits = _shape(names)
+        if len(_SHAPES) < _MOST_SHAPES:
+            _SHAPES[names] = bits
+    return (bits & ~_REPEATED_REQUEST) | repeated if bits & _REPEATED_REQUEST else bits
+
+
+def _shape(names: tuple[str, ...]) -> int:
+    bits = 0
+    order = [(name.lower(), name) for name in names]
+    if order != sorted(order):
+        bits |= _UNORDERED
+    before, seen = None, set()
+    for name in names:
         if name != before and name in seen:
-            return True
+            bits |= _SCATTERED
         seen.add(name)
         before = name
-    return False
+    if any(name != name.lower() for name in names):
+        bits |= _CASED
+    if len({name for name, _ in order}) != len(names):
+        bits |= _REPEATED_REQUEST
+    return bits
 
 
-def _is_repeated(headers: Headers) -> bool:
-    return len({name.lower() for name, _ in headers}) != len(headers)
+def _tells(bit: int) -> Callable[[Interaction], bool]:
+    return lambda interaction: bool(_bits(interaction) & bit)
 
 
 def _binary(body: Body | None) -> bool:
@@ -326,68 +445,58 @@ def _both(name: str) -> Callable[[Description], None]:
     return _without(f"request.{name}", f"response.{name}")
 
 
+# Where `found` is never true, a writer counts what it leaves out.
 _LIST: Final = (
     Facet("no-response", "requests without a response", lambda i: i.response is None, lambda _: None, leaves_out=True),
-    Facet("error", "errors that the client saw", lambda i: i.error is not None, _without("error")),
-    Facet("started-at", "start times", lambda i: i.started_at is not None, _without("started_at")),
-    Facet("timings", "durations", lambda i: bool(i.timings_ms), _without("timings_ms")),
-    Facet("client", "client libraries", lambda i: i.client is not None, _without("client")),
-    Facet("process", "process, thread and sequence numbers", lambda i: i.process is not None, _without("process")),
-    Facet("connection", "connections", lambda i: i.connection is not None, _without("connection")),
-    Facet("memory", "memory samples", lambda i: i.rss is not None, _without("rss")),
-    Facet("redaction", "counts of what was redacted", lambda i: bool(i.redacted), _without("redacted")),
-    Facet("http-version", "HTTP versions", _has_version, _without("request.http_version", "response.http_version")),
+    Facet("error", "errors that the client saw", _tells(_ERROR), _without("error"), bit=_ERROR),
+    Facet("started-at", "start times", _tells(_STARTED), _without("started_at"), bit=_STARTED),
+    Facet("timings", "durations", _tells(_TIMINGS), _without("timings_ms"), bit=_TIMINGS),
+    Facet("client", "client libraries", _tells(_CLIENT), _without("client"), bit=_CLIENT),
+    Facet("process", "process, thread and sequence numbers", _tells(_PROCESS), _without("process"), bit=_PROCESS),
+    Facet("connection", "connections", _tells(_CONNECTION), _without("connection"), bit=_CONNECTION),
+    Facet("memory", "memory samples", _tells(_MEMORY), _without("rss"), bit=_MEMORY),
+    Facet("redaction", "counts of what was redacted", _tells(_REDACTION), _without("redacted"), bit=_REDACTION),
     Facet(
-        "target", "request targets that differ from the URL", lambda i: i.request.target is not None, _without("target")
+        "http-version",
+        "HTTP versions",
+        _tells(_VERSION),
+        _without("request.http_version", "response.http_version"),
+        bit=_VERSION,
     ),
-    Facet("unsent", "marks of requests that were never sent", lambda i: not i.request.sent, _without("sent")),
-    Facet("reason", "reason phrases", lambda i: i.response is not None and bool(i.response.reason), _without("reason")),
+    Facet("target", "request targets that differ from the URL", _tells(_TARGET), _without("target"), bit=_TARGET),
+    Facet("unsent", "marks of requests that were never sent", _tells(_UNSENT), _without("sent"), bit=_UNSENT),
+    Facet("reason", "reason phrases", _tells(_REASON), _without("reason"), bit=_REASON),
+    Facet("header-order", "the order of headers", _tells(_UNORDERED), _without_order, bit=_UNORDERED),
     Facet(
-        "header-order",
-        "the order of headers",
-        lambda i: any(_is_unordered(message.headers) for message in _messages(i)),
-        _without_order,
+        "scattered-headers", "the places of repeated headers among others", _tells(_SCATTERED), _grouped, bit=_SCATTERED
     ),
-    Facet(
-        "scattered-headers",
-        "the places of repeated headers among others",
-        lambda i: any(_is_scattered(message.headers) for message in _messages(i)),
-        _grouped,
-    ),
-    Facet(
-        "header-case",
-        "upper and lower case in names of headers",
-        lambda i: any(not name.islower() for message in _messages(i) for name, _ in message.headers),
-        _without_case,
-    ),
+    Facet("header-case", "upper and lower case in names of headers", _tells(_CASED), _without_case, bit=_CASED),
     Facet(
         "repeated-request-headers",
         "all but the last of repeated headers of requests",
-        lambda i: _is_repeated(i.request.headers),
+        _tells(_REPEATED_REQUEST),
         _last_of_each("request.headers"),
+        bit=_REPEATED_REQUEST,
     ),
     Facet(
         "repeated-response-headers",
         "all but the last of repeated headers of responses",
-        lambda i: i.response is not None and _is_repeated(i.response.headers),
+        _tells(_REPEATED_RESPONSE),
         _last_of_each("response.headers"),
+        bit=_REPEATED_RESPONSE,
     ),
-    Facet("trailers", "trailers", lambda i: i.response is not None and bool(i.response.trailers), _without("trailers")),
-    Facet("framing", "how bodies were framed (chunks)", _any_body(lambda b: b.framing is not None), _both("framing")),
-    Facet("wire-size", "sizes on the wire", _any_body(lambda b: b.wire_size is not None), _both("wire_size")),
-    Facet(
-        "coding",
-        "which content coding was taken off",
-        _any_body(lambda b: b.coding is not None or b.coding_error is not None),
-        _both("coding"),
-    ),
-    Facet("incomplete", "marks of incomplete bodies", _any_body(lambda b: not b.complete), _both("complete")),
-    Facet("removed", "marks of removed bodies", _any_body(lambda b: b.removed is not None), _both("removed")),
+    Facet("trailers", "trailers", _tells(_TRAILERS), _without("trailers"), bit=_TRAILERS),
+    Facet("framing", "how bodies were framed (chunks)", _tells(_FRAMING), _both("framing"), bit=_FRAMING),
+    Facet("wire-size", "sizes on the wire", _tells(_WIRE), _both("wire_size"), bit=_WIRE),
+    Facet("coding", "which content coding was taken off", _tells(_CODING), _both("coding"), bit=_CODING),
+    Facet("incomplete", "marks of incomplete bodies", _tells(_INCOMPLETE), _both("complete"), bit=_INCOMPLETE),
+    Facet("removed", "marks of removed bodies", _tells(_REMOVED), _both("removed"), bit=_REMOVED),
     Facet(
         "empty-bodies",
         "the difference between no body and an empty one",
-        lambda i: any(message.body is not None and message.body.size == 0 for message in _messages(i)),
+        _tells(_EMPTY),
         _without_emptiness,
+        bit=_EMPTY,
     ),
     Facet(
         "binary-request-body",
@@ -404,28 +513,24 @@ _LIST: Final = (
     Facet(
         "joined-request-headers",
         "which lines repeated headers of requests had: they are joined by commas",
-        lambda i: _is_repeated(i.request.headers),
+        _tells(_REPEATED_REQUEST),
         _joined("request.headers"),
+        bit=_REPEATED_REQUEST,
     ),
     Facet(
         "client-headers",
         "headers that a client adds by itself: Host, Accept-Encoding: identity, framing, urllib3's User-Agent",
-        lambda _: False,  # a writer counts what it leaves out
+        lambda _: False,
         _without_headers("request.headers", _is_of_client),
     ),
     Facet(
         "coding-headers",
         "Content-Encoding, and the coded Content-Length, of bodies that were decoded so that every client replays them",
-        lambda _: False,  # a writer counts what it leaves out
+        lambda _: False,
         _without_headers("response.headers", lambda name, _: name in ("content-encoding", "content-length")),
     ),
-    Facet("responses", "responses", lambda i: i.response is not None, _without_response),
-    Facet(
-        "unsendable",
-        "parts of requests that cannot be sent again",
-        lambda _: False,  # a writer counts what it leaves out
-        lambda _: None,
-    ),
+    Facet("responses", "responses", _tells(_ANSWERED), _without_response, bit=_ANSWERED),
+    Facet("unsendable", "parts of requests that cannot be sent again", lambda _: False, lambda _: None),
     Facet("extra", "keys of other tools", lambda _: False, _without("extra")),
 )
 FACETS: Final[Mapping[str, Facet]] = {facet.name: facet for facet in _LIST}
