@@ -65,13 +65,14 @@ def read(stream: InputStream) -> Iterator[Element]:
                 " Give a file that mitmproxy wrote, or another --from."
             )
         _check_version(flow["version"], stream.name, place)
-        if _is_http(flow, stream, place):
-            try:
-                yield _interaction(flow, stream, place)
-            except _MissingError as error:
-                raise BadCassetteError(
-                    f"{stream.name}, {place}: not a whole HTTP flow: {error}. Write the file anew with mitmproxy."
-                ) from None
+        try:
+            one = _interaction(flow, stream, place) if _is_http(flow, stream, place) else None
+        except _MissingError as error:
+            raise BadCassetteError(
+                f"{stream.name}, {place}: not a whole HTTP flow: {error}. Write the file anew with mitmproxy."
+            ) from None
+        if one is not None:
+            yield one
 
 
 FORMAT: Final = Format(
@@ -176,7 +177,7 @@ def _tell_what_is_left_out(flow: dict[str, Any], stream: InputStream, place: str
 def _request(said: dict[str, Any]) -> Request:
     """Make a request of a flow's, and take out of `said` what it tells."""
     headers = _headers(said)
-    method = _needed(said, "method").upper()
+    method = _needed(said, "method")
     url, target = _address(said, method, headers)
     content = said.pop("content", said.pop("body", None))
     body: Body | None = None
@@ -194,7 +195,7 @@ def _response(said: dict[str, Any], method: str) -> Response:
     reason = said.pop("reason", said.pop("msg", b""))
     content = said.pop("content", said.pop("body", None))
     body = None if not content and forbids_body(method, status) else _body(content, headers)
-    trailers = _pairs(said.pop("trailers", None))
+    trailers = _pairs(said.pop("trailers", None) or [], "trailers")
     return Response(status, _text(reason or b""), headers, body, _http_version(said), trailers)
 
 
@@ -267,15 +268,14 @@ def _http_version(said: dict[str, Any]) -> str | None:
 
 
 def _headers(said: dict[str, Any]) -> Headers:
-    found = said.pop("headers", None)
+    return _pairs(said.pop("headers", None), "headers")
+
+
+def _pairs(found: Any, name: str) -> Headers:  # noqa: ANN401 - whatever is written
     if not isinstance(found, list):
-        raise _MissingError("its headers are no list")
-    return _pairs(found)
-
-
-def _pairs(found: Any) -> Headers:  # noqa: ANN401 - whatever is written
+        raise _MissingError(f"its {name} are no list")
     pairs: Headers = []
-    for pair in found or ():
+    for pair in found:
         if not isinstance(pair, list) or len(pair) != 2:
             raise _MissingError("a header is no pair")
         pairs.append((_latin1(pair[0]), _latin1(pair[1])))

@@ -229,7 +229,7 @@ def _content(owner: dict[str, Any], stream: InputStream, place: str) -> bytes | 
 def _encoded(text: str, encoding: str, stream: InputStream, place: str) -> bytes | str:
     """Give what a text stands for: itself, or its bytes in an encoding that is not UTF-8. VCR falls back likewise."""
     encoding = encoding.upper()
-    if encoding in _AS_IS or text.isascii():
+    if encoding in _AS_IS or (text.isascii() and not encoding.startswith("UTF-")):
         return text
     if _ENCODING.fullmatch(encoding):
         try:
