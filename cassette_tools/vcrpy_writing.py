@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -40,7 +41,7 @@ from cassette_tools.interaction import Envelope
 from cassette_tools.stored_body import wire_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from cassette_tools.formats import WriteOptions
     from cassette_tools.interaction import Body, Element, Headers, Interaction, Request, Response
@@ -285,9 +286,10 @@ def _json_key(key: Any) -> str:  # noqa: ANN401 - any key of a YAML mapping
 
 
 def _keep(envelope: Envelope, tail: dict[str, Any]) -> None:
+    """Take what a cassette says of itself, to be written behind the interactions."""
     if envelope.family != FAMILY:
         return
-    values = _decoded(envelope.values)
+    values = _unpacked(envelope.values)
     if values.get("metadata"):
         tail["metadata"] = values["metadata"]
     further = values.get("keys") or {}
@@ -298,70 +300,94 @@ def _tree(interaction: Interaction, losses: _Losses, *, in_yaml: bool) -> dict[s
     """Give an interaction as the dicts that vcrpy serializes, in the order in which it makes them."""
     request, response = interaction.request, interaction.response
     assert response is not None  # noqa: S101 - the registry's promise: what has no response never comes here
-    odd = _decoded(interaction.extra.get(FAMILY) or {})
-    asked, answered = odd.get("request") or {}, odd.get("response") or {}
     stored, headers = _response_parts(interaction, response, losses, binary=in_yaml)
-    said: dict[str, Any] = {
-        "request": {
-            "method": request.method,
-            "uri": request.url,
-            "body": _odd_body(asked["body"], in_yaml=in_yaml)
-            if "body" in asked
-            else _request_body(interaction, binary=in_yaml),
-            "headers": asked["headers"] if "headers" in asked else _joined(_request_headers(interaction, losses)),
-        },
-        "response": _response(response, answered, stored, headers),
+    asked: dict[str, Any] = {
+        "method": request.method,
+        "uri": request.url,
+        "body": _request_body(interaction, binary=in_yaml),
+        "headers": _joined(_request_headers(interaction, losses)),
     }
-    if "keys" in asked:
-        losses.left_out("extra")  # vcrpy refuses a cassette with keys that its Request does not know
-    said.update(odd.get("keys") or {})
+    answered: dict[str, Any] = {
+        "status": {"code": response.status, "message": response.reason},
+        "headers": _grouped(headers),
+        "body": {"string": stored},
+    }
+    said: dict[str, Any] = {"request": asked, "response": answered}
+    odd = interaction.extra.get(FAMILY)
+    if odd:
+        _say_odd(said, _unpacked(odd), stored, losses)
+        if not in_yaml:
+            asked["body"] = _plain_body(asked["body"])
     return said
 
 
-def _response(response: Response, odd: dict[str, Any], stored: str | bytes, headers: Headers) -> dict[str, Any]:
-    said_headers = odd["headers"] if "headers" in odd else _grouped(headers)
-    if odd.get("layout") == "httpx":
-        said: dict[str, Any] = {
-            "content": stored,
-            "headers": said_headers,
-            "http_version": response.http_version,
-            "status_code": response.status,
-        }
-        if "body" in odd:
-            said["body"] = odd["body"]
-    else:
-        said = {
-            "status": odd.get("status", {"code": response.status, "message": response.reason}),
-            "headers": said_headers,
-            "body": odd["body"] if "body" in odd else {"string": stored, **(odd.get("body_keys") or {})},
-        }
-    said.update(odd.get("keys") or {})
-    order = odd.get("order")
-    return {key: said[key] for key in dict.fromkeys([*order, *said]) if key in said} if order else said
+def _say_odd(said: dict[str, Any], odd: dict[str, Any], stored: str | bytes, losses: _Losses) -> None:
+    """Say what a vcrpy cassette said otherwise than vcrpy usually does. `vcrpy_reading` tells what `odd` holds."""
+    from cassette_tools.vcrpy_reading import ABSENT, MODEL  # noqa: PLC0415 - only where a cassette says something odd
+
+    asked, answered = said["request"], said["response"]
+    for key, value in (odd.get("request") or {}).items():
+        if key == "headers":
+            asked[key] = _as_headers_dict(value)
+        elif key in asked:
+            asked[key] = asked[key] if value is MODEL else _as_text(value)
+        else:
+            losses.left_out("extra")  # vcrpy refuses a cassette with keys that its Request does not know
+    for key, value in (odd.get("response") or {}).items():
+        if value is ABSENT:
+            answered.pop(key, None)
+        elif key == "body" and isinstance(value, dict):
+            answered[key] = {inner: stored if held is MODEL else held for inner, held in value.items()}
+            if "string" in value:
+                answered[key]["string"] = _as_text(answered[key]["string"])
+        else:
+            answered[key] = stored if value is MODEL else _as_text(value) if key == "body" else value
+    order = odd.get("order") or {}
+    said["response"] = _ordered(answered, order.get("response"))
+    if isinstance(answered.get("status"), dict):
+        said["response"]["status"] = _ordered(answered["status"], order.get("status"))
+    said.update({key: value for key, value in (odd.get("keys") or {}).items() if key not in said})
 
 
-def _odd_body(body: Any, *, in_yaml: bool) -> Any:  # noqa: ANN401 - whatever a request body may be
-    """Give a request body that is no text: a file or an iterator as vcrpy holds it, in JSON its text."""
-    if not isinstance(body, dict) or len(body) != 1:
-        return body
-    if "file" in body:
-        data = body["file"]
-        data = data if isinstance(data, bytes) else str(data or "").encode()
-        return io.BytesIO(data) if in_yaml else data
-    if "iter" in body:
-        chunks = body["iter"]
-        if in_yaml:
-            return iter(chunks)
-        return b"".join([chunk if isinstance(chunk, bytes) else str(chunk).encode() for chunk in chunks])
-    return body
+def _ordered(said: dict[str, Any], order: list[str] | None) -> dict[str, Any]:
+    return {key: said[key] for key in [*order, *said] if key in said} if order else said
 
 
-def _decoded(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    if not value:
-        return value
-    from cassette_tools.vcrpy_reading import decoded  # noqa: PLC0415 - only where a cassette says something odd
+def _as_headers_dict(said: Any) -> dict[str, list[Any]]:  # noqa: ANN401 - as a cassette had it
+    """Give a request's headers as vcrpy keeps them: the first value of each, the last of names that differ in case."""
+    names: dict[str, str] = {}
+    kept: dict[str, list[Any]] = {}
+    for name, value in said.items() if isinstance(said, dict) else ():
+        first = names.setdefault(str(name).lower(), name)
+        kept[first] = list(value[:1]) if isinstance(value, (list, tuple)) else [value]
+    return kept
 
-    return decoded(value)
+
+def _as_text(value: Any) -> Any:  # noqa: ANN401 - as a cassette had it
+    """Give bytes that are UTF-8 as text, as vcrpy does when it saves."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value
+    return value
+
+
+def _plain_body(body: Any) -> Any:  # noqa: ANN401 - as a cassette had it
+    """Give a request's body that was a file or an iterator as JSON can hold it."""
+    if isinstance(body, io.BytesIO):
+        body = body.getvalue()
+    elif isinstance(body, Iterator):
+        body = b"".join([chunk if isinstance(chunk, bytes) else str(chunk).encode() for chunk in body])
+    body = _as_text(body)
+    return None if isinstance(body, bytes) else body
+
+
+def _unpacked(values: dict[str, Any]) -> dict[str, Any]:
+    from cassette_tools.vcrpy_reading import unpacked  # noqa: PLC0415 - only where a cassette says something odd
+
+    found = unpacked(values)
+    return found if isinstance(found, dict) else {}
 
 
 def _grouped(headers: Headers) -> dict[str, list[str]]:
