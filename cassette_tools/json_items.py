@@ -42,7 +42,8 @@ _GUESSED: Final = 1 << 20
 """Bytes that a guess looks through for one item. The last item of a compact file has nothing to be guessed by."""
 _BOM: Final = b"\xef\xbb\xbf"
 _SPACE: Final = re.compile(rb"[ \t\r\n]*+")
-_STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_STRING: Final = rb'"[^"\\]{0,512}+(?:\\.[^"\\]{0,512}+){0,16}+"'
+"""A short string. A long one is walked through by itself: searching is quicker than matching."""
 _PLAIN: Final = rb'(?:[^"{}\[\]]++|' + _STRING + rb")*+"
 _FLAT: Final = rb"(?:[^\"{}\[\]]++|" + _STRING + rb"|\{" + _PLAIN + rb"\}|\[" + _PLAIN + rb"\])*+"
 _OUTSIDE: Final = re.compile(_FLAT, re.DOTALL)
@@ -203,7 +204,7 @@ class JsonItems:
         data = bytes(text.buffer[start : text.pos])
         value = self._parsed(data, line, f"interaction {number}")
         if self._needle is None or text.pos != end:
-            self._learn(data, wrong=end != 0)
+            self._learn(data, wrong=self._needle is not None)
         return JsonItem(data, number, line, value, mended=self._mended)
 
     # -- guesses
@@ -437,7 +438,7 @@ class _Text:
             elif at in (b"}", b"]"):
                 depth -= 1
                 self.pos += 1
-            elif at == b'"':  # it does not end within the buffer
+            elif at == b'"':  # it is long, or does not end within the buffer
                 self._scan_string(start, most, what)
             else:
                 self._go_on(start, most, what)
@@ -446,12 +447,13 @@ class _Text:
         self.pos += 1
         while True:
             quote = self.buffer.find(b'"', self.pos)
-            if quote >= 0 and self.buffer.find(b"\\", self.pos, quote) < 0:
-                self.pos = quote + 1
-                return
-            inside = _INSIDE.match(self.buffer, self.pos)
-            if inside is not None:
-                self.pos = inside.end()
+            end = quote if quote >= 0 else len(self.buffer)
+            escape = self.buffer.find(b"\\", self.pos, end)
+            if escape < 0:
+                self.pos = end
+            else:
+                inside = _INSIDE.match(self.buffer, escape)
+                self.pos = escape if inside is None else inside.end()
             if self.buffer[self.pos : self.pos + 1] == b'"':
                 self.pos += 1
                 return
