@@ -23,7 +23,7 @@ from cassette_tools.draft import BUFFER, Draft
 from cassette_tools.formats import WriteOptions, format_named
 from cassette_tools.input_stream import InputStream, open_input
 from cassette_tools.interaction import Interaction
-from cassette_tools.losses import Losses, describe, differences
+from cassette_tools.losses import FACETS, Losses, describe, differences
 from cassette_tools.packing import packed
 from cassette_tools.recognition import recognize
 from recorder.errors import BadCassetteError, ConversionError, OutputError, UsageError
@@ -295,7 +295,8 @@ def _verify(draft: Draft, work: _Work) -> None:
             for number, (one, other) in enumerate(itertools.zip_longest(first, back), 1):
                 if one is None or other is None:
                     raise _unequal(outcome, number, "it is missing on one side")
-                fields = differences(describe(one, family=family), describe(other, family=family), lost)
+                added = {name for name in target.adds if not FACETS[name].found(one)}
+                fields = differences(describe(one, family=family), describe(other, family=family), lost | added)
                 if fields:
                     raise _unequal(outcome, number, f"other than read: {', '.join(fields)}")
         except BadCassetteError as error:

@@ -7,6 +7,7 @@ output looks past these and no others. Nothing here knows a format.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -174,17 +175,26 @@ def _describe_body(said: Description, part: str, body: Body | None) -> None:
     if body is None:
         return
     size, digest, text = 0, hashlib.sha256(), True
+    decoder = codecs.getincrementaldecoder("utf-8")()
     for piece in body.pieces():
         size += len(piece)
         digest.update(piece)
-    if body.stream is None:
-        text = body.text() is not None
+        text = text and _is_utf8(decoder, piece)
+    text = text and _is_utf8(decoder, b"", final=True)
     said[f"{part}.body"] = {"size": size, "sha256": digest.hexdigest(), "text": text}
     said[f"{part}.coding"] = (body.coding, body.coding_error)
     said[f"{part}.wire_size"] = body.wire_size
     said[f"{part}.complete"] = (body.complete, body.incomplete)
     said[f"{part}.framing"] = body.framing
     said[f"{part}.removed"] = body.removed
+
+
+def _is_utf8(decoder: codecs.IncrementalDecoder, piece: bytes, *, final: bool = False) -> bool:
+    try:
+        decoder.decode(piece, final)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _copied(said: Description) -> Description:

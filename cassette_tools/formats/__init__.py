@@ -12,8 +12,8 @@ What a format's functions promise:
   place (line, or interaction), and nothing else. What is ambiguous in the file it tells with `source.remark`.
 - `write` gives the bytes of a cassette piece by piece, while it takes elements. It passes over the envelopes of other
   families. It is never given an interaction with a facet that `leaves_out` and that the format cannot hold.
-- `cannot_hold` names the facets (`cassette_tools.losses`) that are lost by writing and reading again. What is written
-  comes back equal but for these.
+- `cannot_hold` names the facets (`cassette_tools.losses`) that are lost by writing and reading again, `adds` those that
+  a written cassette says though the interaction did not. What is written comes back equal but for these.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ class Format:
     write: Callable[[Iterable[Element], WriteOptions], Iterator[bytes]] | None = None
     write_folder: Callable[[Iterable[Element], WriteOptions], Iterator[tuple[str, bytes]]] | None = None
     cannot_hold: frozenset[str] = frozenset()
+    adds: frozenset[str] = frozenset()
     holds: Holds = "item"
     is_default: bool = False
     keeps_extra: bool = False

@@ -6,6 +6,7 @@ Law: it renders what it is given, and counts nothing. Names of files and formats
 from __future__ import annotations
 
 import sys
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -13,8 +14,8 @@ from rich.text import Text
 
 from cassette_tools.formats import all_formats
 from cassette_tools.losses import FACETS
-from cassette_tools.views.console import Column, shown
-from cassette_tools.views.escape import json_safe
+from cassette_tools.views.console import Column
+from cassette_tools.views.escape import json_safe, visible
 from cassette_tools.views.figures import count_text, size_text
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ def show_outcomes(
         _show_outcome(outcome, page)
     if skipped:
         names = ", ".join(skipped[:_SKIPPED_SHOWN]) + (", ..." if len(skipped) > _SKIPPED_SHOWN else "")
-        page.line(shown(f"{count_text(len(skipped), 'file')} passed over, being no cassettes: {names}", "dim"))
+        _say(f"{count_text(len(skipped), 'file')} passed over, being no cassettes: {names}", page, style="dim")
     for _, error in troubles:
-        page.line(shown(f"Not converted: {error}", "red"))
+        _say(f"Not converted: {error}", page, style="red")
 
 
 def _show_outcome(outcome: Outcome, page: Page) -> None:
@@ -53,17 +54,25 @@ def _show_outcome(outcome: Outcome, page: Page) -> None:
     what = f"{count_text(outcome.written, 'interaction')} from {sources}"
     if outcome.passed_over:
         what += f", {outcome.passed_over:,} passed over by the filter"
-    if not outcome.published:
-        page.line(shown(f"{outcome.name}: not written, for something would be lost (--strict)", "red"))
-    else:
+    if outcome.published:
         checked = ", read back and found equal" if outcome.verified else ""
-        page.line(shown(f"{outcome.name}: {what}; {size_text(outcome.size)} of {outcome.target.title}{checked}"))
+        _say(f"{outcome.name}: {what}; {size_text(outcome.size)} of {outcome.target.title}{checked}", page)
+    else:
+        _say(f"{outcome.name}: not written, for something would be lost (--strict)", page, style="red")
     for text in _losses(outcome):
-        page.line(Text.assemble("  ", shown(text, "yellow")))
+        _say(text, page, indent=2, style="yellow")
     for source in outcome.sources:
         for remark in source.remarks:
             times = f" ({remark.count:,} times, first: {remark.place})" if remark.count > 1 else f" ({remark.place})"
-            page.line(Text.assemble("  ", shown(f"{source.name}: {remark.text}{times}", "yellow")))
+            _say(f"{source.name}: {remark.text}{times}", page, indent=2, style="yellow")
+
+
+def _say(text: str, page: Page, *, indent: int = 0, style: str = "") -> None:
+    """Print a sentence; on a terminal, in lines that fit."""
+    text = visible(text)
+    lines = [text] if page.width is None else wrap(text, page.width - indent - 2, break_on_hyphens=False)
+    for number, line in enumerate(lines):
+        page.line(Text(" " * (indent + 2 * (number > 0 and page.width is not None)) + line, style=style))
 
 
 def _losses(outcome: Outcome) -> list[str]:
