@@ -16,7 +16,10 @@ SNIFFED: Final = 64 * 1024
 
 _JSON_KEY: Final = re.compile(rb'"([^"\\]{1,64})"\s*:')
 _YAML_KEY: Final = re.compile(rb"^[\"']?([A-Za-z_][\w.-]{0,64})[\"']?:(?=\s|$)", re.MULTILINE)
-_TOML_TABLE: Final = re.compile(rb"^\s*\[\[?\s*[\w.\"' -]+\s*\]\]?\s*(?:#.*)?$|^\s*[\w\"'-]+\s*=\s", re.MULTILINE)
+# No two parts of it can match the same characters: the time it takes is linear, whatever a file begins with.
+_TOML_TABLE: Final = re.compile(
+    rb"(?:#[^\n]*+\n\s*+)*+(?:\[\[?[\w.\"' \t-]++\]\]?[ \t\r]*+(?:#|$)|[\w.\"'-]++[ \t]*+=\s)", re.MULTILINE
+)
 
 
 class Head:
