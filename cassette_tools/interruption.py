@@ -18,12 +18,15 @@ __all__ = ["stoppable"]
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the command as an interrupt does: what was begun is taken back."""
+    """Let SIGTERM and SIGHUP end the command as an interrupt does: what was begun is taken back.
+
+    A signal that whoever started the command lets it ignore, as nohup does with SIGHUP, stays ignored.
+    """
 
     def stop(number: int, _: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    handled = (signal.SIGTERM, signal.SIGHUP)
+    handled = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is not signal.SIG_IGN]
     before = [signal.signal(number, stop) for number in handled]
     try:
         yield
