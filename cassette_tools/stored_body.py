@@ -26,7 +26,7 @@ def body_of(stored: bytes | str, headers: Headers, *, complete: bool = True, inc
 
     Memory: the body, as stored and decoded.
     """
-    declared = header(headers, "content-encoding")
+    declared = _declared(headers)
     if declared is None or not stored:
         return Body(stored, complete=complete, incomplete=incomplete)
     codings = split_codings(declared)
@@ -39,7 +39,7 @@ def body_of(stored: bytes | str, headers: Headers, *, complete: bool = True, inc
     try:
         content = _decoded(stored, codings)
     except CodingError as error:
-        if codings[-1] == "br" and _is_text(stored):  # has no mark: text that is no brotli was decoded before
+        if codings[-1] in _UNMARKED and _is_text(stored):  # text that cannot be decoded was decoded before
             return Body(stored, coding=name, complete=complete, incomplete=incomplete)
         return Body(
             stored, coding_error=str(error), wire=stored, wire_size=size, complete=complete, incomplete=incomplete
@@ -92,6 +92,14 @@ def _brotli(content: bytes) -> bytes | None:
     return packed
 
 
+def _declared(headers: Headers) -> str | None:
+    """Give the codings that are declared: repeated headers are one list (RFC 9110 section 5.3)."""
+    first = header(headers, "content-encoding")
+    if first is None:
+        return None
+    return ", ".join(value for name, value in headers if name.lower() == "content-encoding")
+
+
 def _decoded(stored: bytes, codings: list[str]) -> bytes:
     decoder = open_decoder(codings)
     out: list[bytes] = []
@@ -107,6 +115,8 @@ def _decoded(stored: bytes, codings: list[str]) -> bytes:
 
 
 _STEP: Final = 64 * 1024
+_UNMARKED: Final = frozenset({"br", "deflate"})
+"""Codings that do not begin with bytes that no text begins with."""
 
 
 def _looks_coded(stored: bytes, coding: str) -> bool:
