@@ -4,6 +4,11 @@ Law: YAML is read as events and built here; no loader constructs an object, what
 bounded by DEPTH, an item by LARGEST_ITEM, an alias is the node that it names and never a copy, and what an item would
 grow to when its aliases are written out is bounded, too. Whatever the bytes, only BadCassetteError leaves this module.
 
+A block list is cut at the lines where its items begin, and each piece is read by itself: by `yaml_block` where that is
+certain of it, else as events. No item that can be read by itself goes on behind such a line; so where a piece cannot
+be read, it and all that follows are read as one stream of events, and only what is wrong there is wrong with the file.
+Files that are laid out in another way are read as one stream of events from their beginning.
+
 Memory: one item, the anchored nodes so far (MOST_REST bytes), and the keys beside the list (MOST_REST bytes).
 """
 
@@ -11,9 +16,10 @@ from __future__ import annotations
 
 import binascii
 import re
-from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from cassette_tools.yaml_block import DEPTH, read_item
+from cassette_tools.yaml_scalars import Plain, kind_of, plain_value
 from recorder.errors import BadCassetteError, NotACassetteError
 
 if TYPE_CHECKING:
@@ -23,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DEPTH", "LARGEST_ITEM", "MOST_REST", "Plain", "Tagged", "Value", "YamlItem", "YamlItems"]
 
-DEPTH: Final = 200
-"""Levels of nesting. Cassettes have about ten; libyaml's time grows with the square of the depth."""
 LARGEST_ITEM: Final = 256 << 20
 """Bytes of one item."""
 MOST_REST: Final = 16 << 20
@@ -34,47 +38,6 @@ Value: TypeAlias = Any
 """dict with str keys, list, str, Plain, bytes, Tagged, or None."""
 Event: TypeAlias = Any
 """An event of PyYAML: its classes have no types."""
-
-
-class Plain(str):
-    """Text without quotes that YAML 1.1 reads as something other than a string or null: `200`, `true`, `2020-01-01`."""
-
-    __slots__ = ()
-
-    def resolve(self) -> int | float | bool | str | None:
-        """Give the number or truth value that PyYAML reads; timestamps, and what is none of these, as text."""
-        kind = _kind(self) if len(self) <= _LONGEST_NUMBER else "str"
-        try:
-            if kind == "int":
-                return _integer(self.replace("_", ""))
-            if kind == "float":
-                return _float(self.replace("_", "").lower())
-        except ValueError:  # 0b_, 0x_, or more digits than Python takes
-            return str(self)
-        if kind == "bool":
-            return self.lower() in ("yes", "true", "on")
-        return None if kind == "null" else str(self)
-
-    def moment(self) -> date | None:
-        """Give the date, or the datetime, that PyYAML reads; None where it is no timestamp."""
-        found = _TIMESTAMP.fullmatch(self) if len(self) <= _LONGEST_NUMBER else None
-        if found is None:
-            return None
-        year, month, day = (int(found[name] or found[f"{name}_"]) for name in ("year", "month", "day"))
-        try:
-            if found["hour"] is None:
-                return date(year, month, day)
-            time = (int(found["hour"]), int(found["minute"]), int(found["second"]))
-            micro = int((found["fraction"] or "")[:6].ljust(6, "0"))
-            zone = None
-            if found["sign"]:
-                ahead = timedelta(hours=int(found["zone_hour"]), minutes=int(found["zone_minute"] or 0))
-                zone = timezone(-ahead if found["sign"] == "-" else ahead)
-            elif found["zone"]:
-                zone = UTC
-            return datetime(year, month, day, *time, micro, zone)  # noqa: DTZ001 - as it is said, with or without
-        except ValueError:
-            return None
 
 
 class Tagged(NamedTuple):
@@ -126,55 +89,239 @@ class YamlItems:
         self._nodes = _Nodes(stream, tags)
 
     def __iter__(self) -> Iterator[YamlItem]:
-        yield from self._from_events(_Source(self._stream, b""), 0)
+        buffer = bytearray()
+        start = self._start(buffer)
+        if start is None:
+            yield from self._from_events(_Source(self._stream, bytes(buffer)), 0, 0)
+        else:
+            yield from self._from_pieces(buffer, start)
 
-    def _from_events(self, source: _Source, line: int) -> Iterator[YamlItem]:
-        """Read the whole document as one stream of events. `line` is that of the first, counted from 0."""
+    # -- piece by piece
+
+    def _start(self, buffer: bytearray) -> _Start | None:
+        """Find the list, a block list, near the beginning; take what stands before it. None: there is no such list."""
+        keys = b"|".join(re.escape(key.encode()) for key in sorted(self._keys))
+        under_key = re.compile(rb"(?:\A|\n)(?P<quote>[\"']?)(?P<key>" + keys + rb")(?P=quote):" + _LIST)
+        found = None
+        while len(buffer) < _SEARCHED and (block := self._stream.block()):
+            buffer += block
+            if bytes(buffer[:2]) in _WIDE:
+                return None
+            found = _TOP_LIST.match(buffer) or under_key.search(buffer)
+            if found is not None:
+                break
+        if found is None or (found.re is under_key and not self._takes(bytes(buffer[: found.start("quote")]))):
+            return None
+        key = found["key"].decode() if found.re is under_key else None
+        at = found.start("indent")
+        return _Start(key, len(found["indent"]), at, 1 + buffer.count(b"\n", 0, at))
+
+    def _takes(self, head: bytes) -> bool:
+        """Read what stands before the list as a document of its own. False: it is none."""
+        head = head.removeprefix(_BOM)
+        if not head.strip():
+            return True
+        if head.startswith(b"%") or b"\n%" in head:
+            return False  # directives are for the whole document
+        nodes = self._nodes
+        try:
+            nodes.open(head, 0)
+            event = nodes.next()
+            if type(event).__name__ == "MappingStartEvent":
+                self._take_keys()
+            elif type(event).__name__ != "ScalarEvent" or event.value or event.style:
+                return event is None
+            nodes.finish()
+        except BadCassetteError:
+            self.rest.clear()
+            return False
+        return True
+
+    def _from_pieces(self, buffer: bytearray, start: _Start) -> Iterator[YamlItem]:
+        self.key = start.key
+        prefix = b"" if start.key is None else start.key.encode() + b":\n"
+        ahead = 0 if start.key is None else 1  # lines of the prefix
+        line, number = start.line, 0
+        pieces = _Pieces(self._stream, buffer, start)
+        for piece in pieces:
+            read = read_item(piece, start.column)
+            if read is None:
+                try:
+                    values, tail = self._by_events(prefix, piece, line - ahead)
+                except BadCassetteError:
+                    source = _Source(self._stream, prefix + piece + pieces.left())
+                    yield from self._from_events(source, line - 1 - ahead, number)
+                    return
+            else:
+                values, tail = [read[0]], read[1]
+            for value in values:
+                number += 1
+                yield YamlItem(value, number, line)
+            if tail < len(piece):
+                line += piece.count(b"\n", 0, tail)
+                self._take_tail(piece[tail:] + pieces.left(), line)
+                return
+            line += piece.count(b"\n")
+
+    def _by_events(self, prefix: bytes, piece: bytes, line: int) -> tuple[list[Value], int]:
+        """Read a piece as events: the items in it, and where in it something follows that is none."""
+        nodes = self._nodes
+        nodes.open(prefix + piece, line - 1)
+        nodes.next()
+        if prefix:
+            nodes.next()
+            nodes.next()
+        values: list[Value] = []
+        while type(event := nodes.next()).__name__ != "SequenceEndEvent":
+            values.append(nodes.build(event))
+        event = nodes.next()
+        if event is None or type(event).__name__ == "MappingEndEvent":
+            nodes.finish()
+            return values, len(piece)
+        text = (prefix + piece).decode()
+        return values, len(text[: event.start_mark.index].encode()) - len(prefix)
+
+    def _take_tail(self, data: bytes, line: int) -> None:
+        """Read what stands behind the list."""
+        parts = [data]
+        size = len(data)
+        while block := self._stream.block():
+            parts.append(block)
+            size += len(block)
+            if size > MOST_REST:
+                raise _rest_too_large(self._stream)
+        nodes = self._nodes
+        nodes.open(b"".join(parts), line - 1)
+        event = nodes.next()
+        if type(event).__name__ == "MappingStartEvent" and self.key is not None:
+            self._take_keys()
+        elif event is not None:
+            raise nodes.wrong(event, "something else follows the list", "Remove it.")
+        nodes.finish()
+
+    def _take_keys(self) -> None:
+        """Take the keys of a mapping that was begun."""
+        nodes = self._nodes
+        while type(event := nodes.next()).__name__ != "MappingEndEvent":
+            if event is None:
+                return
+            key = nodes.key(event)
+            self._take_key(key, nodes.next())
+
+    def _take_key(self, key: str, event: Event) -> None:
+        if key == self.key:
+            raise self._nodes.wrong(event, f"`{key}` stands there twice", "Put all interactions into one list.")
+        self.rest[key] = self._nodes.build(event)
+        self._nodes.weigh_rest()
+
+    # -- as one stream of events
+
+    def _from_events(self, source: _Source, line: int, number: int) -> Iterator[YamlItem]:
+        """Read a document as one stream of events. Lines before it, and items before it, are counted already."""
         nodes = self._nodes
         nodes.open(source, line)
-        number = 0
-        first = nodes.next()
-        kind = type(first).__name__
+        kind = type(nodes.next()).__name__
         if kind == "SequenceStartEvent":
-            for item in self._items(source):
-                number += 1
-                yield YamlItem(item[0], number, item[1])
+            yield from self._items(source, number)
         elif kind == "MappingStartEvent":
             found = False
-            while True:
-                event = nodes.next()
-                if type(event).__name__ == "MappingEndEvent":
-                    break
+            while type(event := nodes.next()).__name__ != "MappingEndEvent":
                 key = nodes.key(event)
                 event = nodes.next()
                 if key in self._keys and not found and type(event).__name__ == "SequenceStartEvent":
                     found = True
                     self.key = key
-                    for item in self._items(source):
-                        number += 1
-                        yield YamlItem(item[0], number, item[1])
+                    yield from self._items(source, number)
                 else:
-                    self.rest[key] = nodes.build(event)
-                    nodes.weigh_rest()
+                    self._take_key(key, event)
             if not found:
                 raise self._no_list()
         else:
             raise self._no_list()
         nodes.finish()
 
-    def _items(self, source: _Source) -> Iterator[tuple[Value, int]]:
+    def _items(self, source: _Source, number: int) -> Iterator[YamlItem]:
         nodes = self._nodes
-        while True:
-            event = nodes.next()
-            if type(event).__name__ == "SequenceEndEvent":
-                return
+        while type(event := nodes.next()).__name__ != "SequenceEndEvent":
             value = nodes.build(event)
             source.since = 0
-            yield value, nodes.line(event)
+            number += 1
+            yield YamlItem(value, number, nodes.line(event))
 
     def _no_list(self) -> NotACassetteError:
         names = " or ".join(f"`{key}`" for key in sorted(self._keys))
         return NotACassetteError(f"{self._stream.name}: not a cassette: it has no list {names}. Check the file.")
+
+
+class _Start(NamedTuple):
+    """Where the list begins: under which key, in which column, at which byte, in which line."""
+
+    key: str | None
+    column: int
+    at: int
+    line: int
+
+
+class _Pieces:
+    """The text of a list, from `start` on, cut at the lines where items begin; what follows the list is in the last."""
+
+    def __init__(self, stream: InputStream, buffer: bytearray, start: _Start) -> None:
+        self._stream = stream
+        self._buffer = buffer
+        self._at = start.at
+        self._boundary = b"\n" + b" " * start.column + b"-"
+
+    def __iter__(self) -> Iterator[bytes]:
+        buffer, boundary = self._buffer, self._boundary
+        searched = self._at
+        block = b"-"
+        while block:
+            found = buffer.find(boundary, searched)
+            behind = found + len(boundary)
+            if found >= 0 and behind < len(buffer):
+                searched = behind
+                if buffer[behind] in _AFTER_DASH:
+                    yield self._piece(found + 1)
+                continue
+            searched = max(found if found >= 0 else len(buffer) - len(boundary), self._at) - self._at
+            del buffer[: self._at]
+            self._at = 0
+            block = self._stream.block()
+            buffer += block
+            if len(buffer) > LARGEST_ITEM:
+                raise _too_large(self._stream)
+        yield self._piece(len(buffer))
+
+    def left(self) -> bytes:
+        """Give what was read behind the piece that was given last."""
+        return bytes(self._buffer[self._at :])
+
+    def _piece(self, end: int) -> bytes:
+        piece = bytes(self._buffer[self._at : end])
+        self._at = end
+        return piece.replace(b"\r\n", b"\n") if b"\r" in piece else piece
+
+
+_SEARCHED: Final = 1 << 20
+"""Bytes in which the beginning of the list is looked for. Beyond, the file is read as events."""
+_BOM: Final = b"\xef\xbb\xbf"
+_WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
+_AFTER_DASH: Final = b" \n\r\t"
+_BLANK_LINES: Final = rb"[ ]*+(?:\#[^\n]*+)?\r?\n(?:[ ]*+(?:\#[^\n]*+)?\r?\n)*+"
+_LIST: Final = _BLANK_LINES + rb"(?P<indent>[ ]*+)-[ \r\n\t]"
+_TOP_LIST: Final = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:(?:---)?[ ]*+(?:\#[^\n]*+)?\r?\n)*+(?P<indent>[ ]*+)-[ \r\n\t]")
+
+
+def _too_large(stream: InputStream) -> BadCassetteError:
+    return BadCassetteError(
+        f"{stream.name}: an item is larger than {LARGEST_ITEM >> 20} MiB. Remove it from the cassette."
+    )
+
+
+def _rest_too_large(stream: InputStream) -> BadCassetteError:
+    return BadCassetteError(
+        f"{stream.name}: what stands beside the list is larger than {MOST_REST >> 20} MiB. Remove it."
+    )
 
 
 class _Source:
@@ -192,9 +339,7 @@ class _Source:
             data = self._stream.read(size) or b""
         self.since += len(data)
         if self.since > LARGEST_ITEM:
-            raise BadCassetteError(
-                f"{self._stream.name}: an item is larger than {LARGEST_ITEM >> 20} MiB. Remove it from the cassette."
-            )
+            raise _too_large(self._stream)
         return data
 
 
@@ -208,6 +353,7 @@ class _Nodes:
         self._anchors: dict[str, tuple[Value, int]] = {}
         self._anchored = 0
         self._weight = 0
+        self._aliased = 0
         self._rest = 0
 
     def open(self, source: Any, line: int) -> None:  # noqa: ANN401 - bytes, or what has a method read
@@ -244,40 +390,43 @@ class _Nodes:
         """See that nothing follows the document."""
         event = self.next()
         if event is not None:
-            raise self._wrong(event, "a second document begins", "Put it into a file of its own.")
+            raise self.wrong(event, "a second document begins", "Put it into a file of its own.")
 
     def weigh_rest(self) -> None:
         """Count the node that was built last to what stands beside the list."""
         self._rest += self._weight
         if self._rest > MOST_REST:
-            raise BadCassetteError(
-                f"{self._stream.name}: what stands beside the list is larger than {MOST_REST >> 20} MiB. Remove it."
-            )
+            raise _rest_too_large(self._stream)
 
     def key(self, event: Event) -> str:
         """Build the key of a mapping."""
+        if event is None:
+            raise BadCassetteError(f"{self._stream.name}: ends within a mapping. Make it again.")
         key = self.build(event)
         if key is None:
             return Plain(event.value)
         if not isinstance(key, str):
-            raise self._wrong(event, "a key is no text", "Make it text.")
+            raise self.wrong(event, "a key is no text", "Make it text.")
         return key
 
     def build(self, event: Event) -> Value:
         """Build the node that begins with `event`."""
-        self._weight = 0
+        self._weight = self._aliased = 0
         stack: list[_Open] = []
         while True:
             name = type(event).__name__
             if name == "ScalarEvent":
                 node = self._scalar(event)
-                weight = len(event.value) + 8
+                weight = len(event.value) + _NODE
                 self._remember(event, node, weight)
             elif name == "AliasEvent":
                 node, weight = self._alias(event)
+                self._aliased += weight
+                if self._aliased > MOST_REST:
+                    raise self.wrong(event, f"aliases grow beyond {MOST_REST >> 20} MiB", "Remove that item.")
             elif name in _STARTS:
                 if len(stack) >= DEPTH:
-                    raise self._wrong(event, f"it is nested more than {DEPTH} levels deep", "Remove that item.")
+                    raise self.wrong(event, f"it is nested more than {DEPTH} levels deep", "Remove that item.")
                 stack.append(_Open(event, name == "MappingStartEvent", self._weight))
                 event = self.next()
                 continue
@@ -286,12 +435,12 @@ class _Nodes:
             else:
                 opened = stack.pop()
                 node = self._closed(opened)
-                weight = self._weight - opened.weight + 8
+                weight = self._weight - opened.weight + _NODE
                 self._weight = opened.weight
                 self._remember(opened.event, node, weight)
             self._weight += weight
             if self._weight > LARGEST_ITEM:
-                raise self._wrong(event, f"an item is larger than {LARGEST_ITEM >> 20} MiB", "Remove it.")
+                raise self.wrong(event, f"an item is larger than {LARGEST_ITEM >> 20} MiB", "Remove it.")
             if not stack:
                 return node
             self._add(stack[-1], node, event)
@@ -304,7 +453,7 @@ class _Nodes:
             if node is None:
                 node = Plain(getattr(event, "value", "~"))
             if not isinstance(node, str):
-                raise self._wrong(event, "a key is no text", "Make it text.")
+                raise self.wrong(event, "a key is no text", "Make it text.")
             opened.merges = node == "<<" and not getattr(event, "style", "'")
             opened.key = node
         else:
@@ -323,7 +472,7 @@ class _Nodes:
         merged: dict[str, Value] = {}
         for part in reversed(node) if isinstance(node, list) else (node,):
             if not isinstance(part, dict):
-                raise self._wrong(event, "`<<` names no mapping", "Write the keys out.")
+                raise self.wrong(event, "`<<` names no mapping", "Write the keys out.")
             merged.update(part)
         return merged
 
@@ -355,8 +504,8 @@ class _Nodes:
             try:
                 return binascii.a2b_base64(text.encode("ascii"))
             except (UnicodeEncodeError, binascii.Error):
-                raise self._wrong(event, "a !!binary value is no base64", "Make the cassette again.") from None
-        if tag in _CORE_TAGS and _kind(text) == _CORE_TAGS[tag]:
+                raise self.wrong(event, "a !!binary value is no base64", "Make the cassette again.") from None
+        if tag in _CORE_TAGS and kind_of(text) == _CORE_TAGS[tag]:
             return plain_value(text)
         if self._is_wanted(tag):
             return Tagged(tag, text)
@@ -371,13 +520,13 @@ class _Nodes:
             return
         self._anchored += weight
         if self._anchored > MOST_REST:
-            raise self._wrong(event, f"nodes with anchors are larger than {MOST_REST >> 20} MiB", "Write them out.")
+            raise self.wrong(event, f"nodes with anchors are larger than {MOST_REST >> 20} MiB", "Write them out.")
         self._anchors[anchor] = node, weight
 
     def _alias(self, event: Event) -> tuple[Value, int]:
         known = self._anchors.get(event.anchor)
         if known is None:
-            raise self._wrong(event, "an alias names no node before it", "Write the node out.")
+            raise self.wrong(event, "an alias names no node before it", "Write the node out.")
         return known
 
     def _refused(self, event: Event) -> BadCassetteError:
@@ -385,16 +534,19 @@ class _Nodes:
         if tag.startswith(PYTHON):
             kind = tag.removeprefix(PYTHON).split(":")[0]
             what = f"a tag !!python/{kind if kind.isascii() and len(kind) < 40 else ''} would make a Python object"
-            return self._wrong(event, what, "Nothing was run. Remove the tag, if you trust what it holds.")
-        return self._wrong(
+            return self.wrong(event, what, "Nothing was run. Remove the tag, if you trust what it holds.")
+        return self.wrong(
             event, "a tag asks for a type that no cassette needs", "Nothing was made of it. Remove the tag."
         )
 
-    def _wrong(self, event: Event, what: str, step: str) -> BadCassetteError:
+    def wrong(self, event: Event, what: str, step: str) -> BadCassetteError:
+        """Make the error for what is wrong at an event."""
         return BadCassetteError(f"{self._stream.name}, line {self.line(event)}: {what}. {step}")
 
 
 _ABOUT_DOCUMENTS: Final = frozenset({"StreamStartEvent", "StreamEndEvent", "DocumentStartEvent", "DocumentEndEvent"})
+_NODE: Final = 64
+"""Bytes that a node takes, beside its text: about."""
 _TWICE: Final = "A key stands twice in a mapping; the last one counts."
 _STARTS: Final = frozenset({"MappingStartEvent", "SequenceStartEvent"})
 
@@ -413,66 +565,3 @@ class _Open:
         self.dict: dict[str, Value] = {}
         self.list: list[Value] = []
         self.merged: list[dict[str, Value]] = []
-
-
-# -- plain scalars, by the types of YAML 1.1 as PyYAML's resolver knows them
-
-_MAY_BE_TYPED: Final = frozenset("-+0123456789.yYnNtTfFoO~")
-_BOOL: Final = re.compile(r"yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF")
-_INT: Final = re.compile(r"[-+]?(?:0b[01_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|[1-9][0-9_]*(?::[0-5]?[0-9])+)")
-_FLOAT: Final = re.compile(
-    r"[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?"
-    r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
-)
-_TIMESTAMP: Final = re.compile(
-    r"(?P<year>[0-9]{4})-(?:(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
-    r"|(?P<month_>[0-9]{1,2})-(?P<day_>[0-9]{1,2})(?:[Tt]|[ \t]+)(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})"
-    r":(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]*))?"
-    r"(?:[ \t]*(?P<zone>Z|(?P<sign>[-+])(?P<zone_hour>[0-9]{1,2})(?::(?P<zone_minute>[0-9]{2}))?))?)"
-)
-_LONGEST_NUMBER: Final = 1000
-_NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
-
-
-def plain_value(text: str) -> str | None:
-    """Give what a plain scalar is: a str, a Plain, or None."""
-    if text and text[0] not in _MAY_BE_TYPED:
-        return text
-    kind = _kind(text)
-    if kind == "str":
-        return text
-    return None if kind == "null" else Plain(text)
-
-
-def _kind(text: str) -> str:
-    if text in _NULLS:
-        return "null"
-    for kind, form in (("int", _INT), ("float", _FLOAT), ("bool", _BOOL), ("timestamp", _TIMESTAMP)):
-        if form.fullmatch(text):
-            return kind
-    return "str"
-
-
-def _integer(text: str) -> int:
-    sign = -1 if text[0] == "-" else 1
-    text = text.lstrip("+-")
-    if ":" in text:
-        whole = 0
-        for part in text.split(":"):
-            whole = whole * 60 + int(part)
-        return sign * whole
-    for prefix, base in (("0b", 2), ("0x", 16)):
-        if text.startswith(prefix):
-            return sign * int(text[2:], base)
-    return sign * int(text, 8 if text[0] == "0" else 10)
-
-
-def _float(text: str) -> float:
-    sign = -1.0 if text[0] == "-" else 1.0
-    text = text.lstrip("+-")
-    if text in (".inf", ".nan"):
-        return sign * float(text[1:])
-    total = 0.0
-    for part in text.split(":"):
-        total = total * 60 + float(part)
-    return sign * total
