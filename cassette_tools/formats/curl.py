@@ -1,0 +1,232 @@
+r"""curl script: a POSIX shell program that sends each recorded request again, one curl command a request.
+
+Law: nothing recorded can become a command, an option, or a file's name. Each recorded text is one quoted argument (of
+printable characters in '...', of other bytes written out in octal by printf), or comes from standard input as base64.
+Commands do not read the user's .curlrc, follow no redirect, and add no header of curl's own but Host, Content-Length
+and what HTTP needs. What curl cannot be told is left out, and counted.
+
+The options are those of curl 7.42 (path-as-is) and later; --data-raw takes a leading @ as text (curl(1)). Linux takes
+arguments of up to 128 KiB (execve(2)), so long bodies come from standard input.
+
+Memory: a body of a request that has a content coding; else a piece of a body.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from typing import TYPE_CHECKING, Final
+
+from cassette_tools.formats import Format
+from cassette_tools.interaction import Envelope
+from cassette_tools.resend import resend_of, title_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from cassette_tools.formats import WriteOptions
+    from cassette_tools.head import Head
+    from cassette_tools.interaction import Body, Element, Interaction
+    from cassette_tools.resend import Resend
+
+__all__ = ["FORMAT", "quoted"]
+
+_BEGINNING: Final = b"""#!/bin/sh
+# Requests of a cassette, to be sent again by curl. Written by ctools convert.
+# The status is 1 where curl failed to send one of them. What servers answer goes to standard output.
+failed=0
+"""
+_END: Final = b"""
+exit "$failed"
+"""
+_FIXED: Final = "curl --disable --silent --show-error --globoff --path-as-is --proto '=http,https'"
+_VERSIONS: Final = {"HTTP/1.0": "--http1.0", "HTTP/1.1": "--http1.1", "HTTP/2": "--http2", "HTTP/2.0": "--http2"}
+_LONGEST_ARGUMENT: Final = 64 * 1024
+_BASE64_LINE: Final = 57
+"""Bytes that make 76 characters of base64 (RFC 2045 section 6.8)."""
+
+
+def write(elements: Iterable[Element], options: WriteOptions) -> Iterator[bytes]:
+    """Write the program, a request at a time."""
+    yield _BEGINNING
+    number = 0
+    for element in elements:
+        if isinstance(element, Envelope):
+            continue
+        number += 1
+        yield f"\n# {title_of(element, number)}\n".encode()
+        yield from _request(element, number, options)
+    yield _END
+
+
+def _request(interaction: Interaction, number: int, options: WriteOptions) -> Iterator[bytes]:
+    again = resend_of(interaction.request)
+    if again is None:
+        yield b"# left out: its method or its URL is none that curl can be told\n"
+        lost = {"unsendable"}
+    else:
+        lost = again.lost
+        arguments = [_FIXED, *_version(again, interaction.request.http_version), *_line(again), *_headers(again)]
+        yield from _command(again, arguments)
+    if options.losses is not None:
+        for facet in sorted(lost):
+            options.losses.add(facet, number)
+
+
+def _version(again: Resend, version: str | None) -> list[str]:
+    option = None if version is None else _VERSIONS.get(version)
+    if option == "--http2" and again.url.startswith("http:"):
+        option = None  # without TLS curl asks for it by headers of its own
+    if version is not None and option is None:
+        again.lost.add("http-version")
+    return [] if option is None else [option]
+
+
+def _line(again: Resend) -> list[str]:
+    if again.method == "HEAD":  # --request HEAD would wait for a body
+        if again.body is not None:
+            again.body = None
+            again.lost.add("unsendable")
+        method = "--head"
+    else:
+        method = f"--request {quoted(again.method)}"
+    target = [] if again.target is None else [f"--request-target {quoted(again.target)}"]
+    return [method, f"--url {quoted(again.url)}", *target]
+
+
+def _headers(again: Resend) -> list[str]:
+    arguments = [f"--header {quoted(f'{name};' if not value else f'{name}: {value}')}" for name, value in _told(again)]
+    if again.framing is not None and again.body is not None:
+        arguments.append("--header 'Transfer-Encoding: chunked'")
+    own = ["User-Agent", "Accept"] + (["Content-Type", "Expect"] if again.body is not None else [])
+    arguments += [f"--header '{name}:'" for name in own if not again.has(name.lower())]
+    if again.has("accept-encoding"):
+        arguments.append("--compressed")
+    return arguments
+
+
+def _told(again: Resend) -> Iterator[tuple[str, str]]:
+    """Give the headers that curl must be told. It has but one Host, and makes it itself where it is that of the URL."""
+    hosts = 0
+    for name, value in again.headers:
+        if name.lower() != "host":
+            yield name, value
+            continue
+        hosts += 1
+        if hosts > 1 or not value:
+            again.lost.add("unsendable")
+        elif value != again.authority:
+            yield name, value
+
+
+def _command(again: Resend, arguments: list[str]) -> Iterator[bytes]:
+    body = again.body
+    text = None if body is None else _as_argument(body)
+    if text is not None:
+        arguments.append(f"--data-raw {text}")
+    if body is None or text is not None:
+        yield b" \\\n  ".join(argument.encode() for argument in arguments) + b" || failed=1\n"
+        return
+    yield b"base64 -d <<'END' |\n"
+    yield from _in_base64(body)
+    yield b"END\n"
+    arguments.append("--data-binary @-")
+    yield b" \\\n  ".join(argument.encode() for argument in arguments) + b" || failed=1\n"
+
+
+def _as_argument(body: Body) -> str | None:
+    """Give a short text body as an argument. None for all others."""
+    if body.size > _LONGEST_ARGUMENT or body.stream is not None:
+        return None
+    text = body.text()
+    return None if text is None or not _is_plain(text) else _in_quotes(text)
+
+
+def _in_base64(body: Body) -> Iterator[bytes]:
+    rest = b""
+    for piece in body.pieces():
+        data = rest + piece
+        whole = len(data) - len(data) % _BASE64_LINE
+        rest = data[whole:]
+        yield b"".join(b64encode(data[start : start + _BASE64_LINE]) + b"\n" for start in range(0, whole, _BASE64_LINE))
+    if rest:
+        yield b64encode(rest) + b"\n"
+
+
+# -- quoting
+
+
+def quoted(text: str) -> str:
+    """Quote an argument, whose characters are its bytes, as in headers. It holds no NUL and no line feed."""
+    if _BARE.fullmatch(text):
+        return text
+    data = text.encode("latin-1", "replace")
+    try:
+        plain = data.decode()
+    except UnicodeDecodeError:
+        plain = None
+    return _in_quotes(plain) if plain is not None and _is_plain(plain) else f'"$(printf {_in_octal(data)})"'
+
+
+_BARE: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._/:-]*")
+
+
+def _is_plain(text: str) -> bool:
+    return text.translate(_LINES).isprintable()
+
+
+_LINES: Final = {ord("\n"): None, ord("\t"): None}
+
+
+def _in_quotes(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def _in_octal(data: bytes) -> str:
+    """Write bytes as a format of printf (POSIX: a backslash and three octal digits)."""
+    return "'" + _ODD.sub(lambda found: b"\\%03o" % found[0][0], data).decode("ascii") + "'"
+
+
+_ODD: Final = re.compile(rb"\A-|[^ !#$&(-\[\]-~]")
+"""What is not written as it is: %, quotes, backslashes, all beyond printable ASCII, and what begins an option."""
+
+
+def _sniff(_: Head) -> int:
+    return 0  # it is written only
+
+
+FORMAT: Final = Format(
+    name="curl",
+    title="curl script",
+    family="curl",
+    suffixes=(".sh",),
+    sniff=_sniff,
+    write=write,
+    cannot_hold=frozenset(
+        {
+            "responses",
+            "error",
+            "started-at",
+            "timings",
+            "client",
+            "process",
+            "connection",
+            "memory",
+            "redaction",
+            "unsent",
+            "header-order",
+            "wire-size",
+            "incomplete",
+            "removed",
+            "empty-bodies",
+            "unsendable",
+        }
+    ),
+    is_default=True,
+    notes=(
+        "A POSIX shell program with a curl command for each request. It needs `curl`, and `base64` for some bodies.",
+        "Requests go to the servers that they were recorded from: read the program before you run it.",
+        "curl makes Host and Content-Length itself. Userinfo of URLs is left out; the header that it made is kept.",
+        "Of HTTP versions it can ask for 1.0, 1.1, and 2 with https; of request targets for that of the URL, and `*`.",
+    ),
+)
