@@ -541,6 +541,7 @@ _LIST: Final = (
     ),
     Facet("responses", "responses", _tells(_ANSWERED), _without_response, bit=_ANSWERED),
     Facet("unsendable", "parts of requests that cannot be sent again", lambda _: False, lambda _: None),
+    Facet("request-headers", "headers of requests", lambda i: bool(i.request.headers), _without("request.headers")),
     Facet("extra", "keys of other tools", lambda _: False, _without("extra")),
 )
 FACETS: Final[Mapping[str, Facet]] = {facet.name: facet for facet in _LIST}
