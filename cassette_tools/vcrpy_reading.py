@@ -70,6 +70,7 @@ ABSENT: Final = object()
 _REQUEST: Final = ("method", "uri", "body", "headers")
 _RESPONSE_ORDER: Final = ["status", "headers", "body"]
 _STATUS_ORDER: Final = ["code", "message"]
+_ONLY_TEXT: Final = {str}
 _PARSED: Final = "A body is structured and no text; its JSON is taken."
 
 
@@ -283,17 +284,20 @@ class _Reading:
             return self._odd_headers(said, odd)
         headers: Headers = []
         for name, values in said.items():
-            if type(values) is not list or (single and len(values) != 1) or not values or type(name) is not str:
+            if type(values) is list and len(values) == 1:
+                headers.append((name, values[0]))
+            elif type(values) is not list or single or not values:
                 return self._odd_headers(said, odd)
-            for value in values:
-                if type(value) is not str:
-                    return self._odd_headers(said, odd)
-                if not value.isascii() and not _is_latin(value):
-                    return self._odd_headers(said, odd)
-                headers.append((name, value))
-            if not name.isascii() and not _is_latin(name):
-                return self._odd_headers(said, odd)
-        if single and len({name.lower() for name, _ in headers}) != len(headers):
+            else:
+                headers.extend((name, value) for value in values)
+        if not headers:
+            return headers
+        if {type(text) for pair in headers for text in pair} != _ONLY_TEXT:
+            return self._odd_headers(said, odd)
+        text = "".join(map("".join, headers))
+        if not text.isascii() and not _is_latin(text):
+            return self._odd_headers(said, odd)
+        if single and len({*map(str.lower, said)}) != len(said):
             odd["headers"] = _packed(said)
         return headers
 

@@ -93,54 +93,40 @@ def read_item(data: bytes, column: int) -> tuple[Any, int] | None:
 
 
 def _read(text: str, column: int) -> tuple[Any, int | None]:  # noqa: C901 - one loop: calls would cost more than the work
+    tokens = _TOKEN.findall(text)
+    if tokens[-1][-1]:
+        raise _UnsureError
     known, known_keys = _known, _known_keys
     root: list[Any] = []
     top: Any = root
-    top_column = column
-    top_is_list = True
-    stack: list[tuple[Any, int, bool]] = []
+    indent = None  # the spaces before entries of `top`, where that is a mapping
+    stack = _Stack(root, column)
     pending: str | None = None  # a key of `top` that waits for its value
-    for number, (spaces, dash, key, raw, literal, lines, only, bare, other) in enumerate(_TOKEN.findall(text)):
-        if other:
-            raise _UnsureError
-        at = len(spaces)
-        if at <= column and number and (at < column or not dash):
+    left = iter(tokens)
+    for spaces, dash, key, raw, literal, lines, only, bare, _ in left:
+        if dash or spaces != indent or pending is not None:
+            at = len(spaces)
+            if at <= column and root and (at < column or not dash):
+                if pending is not None:
+                    top[pending] = None
+                return root[0], _start_of(text, len(tokens) - 1 - sum(1 for _ in left))
             if pending is not None:
-                top[pending] = None
-            return root[0], _start_of(text, number)
-        if pending is not None:
-            if dash and at >= top_column:
-                inner: Any = []
-            elif key and not dash and at > top_column:
-                inner = {}
-            else:
-                inner = None
-            top[pending] = inner
-            pending = None
-            if inner is not None:
-                if len(stack) >= DEPTH:
+                stack.fill(pending, at, dash=dash != "", key_follows=key != "")
+                pending = None
+            top = stack.find(at, dash=dash != "")
+            if bare:
+                if not dash:
                     raise _UnsureError
-                stack.append((top, top_column, top_is_list))
-                top, top_column, top_is_list = inner, at, dash != ""
-        while top_column > at or (top_is_list and not dash):
-            if not stack:
-                raise _UnsureError
-            top, top_column, top_is_list = stack.pop()
-        if top_column != at or top_is_list is not (dash != ""):
+                value = known.get(bare, _MISSING)
+                top.append(_scalar_value(bare) if value is _MISSING else value)
+                indent = None
+                continue
+            if dash:
+                top = stack.open({}, at + 2)
+                spaces += "  "  # noqa: PLW2901 - the column of the mapping that begins behind the dash
+            indent = spaces
+        elif bare:
             raise _UnsureError
-        if bare:
-            if not dash:
-                raise _UnsureError
-            value = known.get(bare, _MISSING)
-            top.append(_scalar_value(bare) if value is _MISSING else value)
-            continue
-        if dash:
-            if len(stack) >= DEPTH:
-                raise _UnsureError
-            inner = {}
-            top.append(inner)
-            stack.append((top, top_column, top_is_list))
-            top, top_column, top_is_list = inner, at + 2, False
         name = known_keys.get(key)
         if name is None:
             name = _key_value(key)
@@ -153,7 +139,7 @@ def _read(text: str, column: int) -> tuple[Any, int | None]:  # noqa: C901 - one
             value = known.get(raw, _MISSING)
             top[name] = _scalar_value(raw) if value is _MISSING else value
         elif literal:
-            top[name] = _literal_value(literal, lines, at + 2 if dash else at)
+            top[name] = _literal_value(literal, lines, len(spaces))
         else:
             pending = name
     if pending is not None:
@@ -161,6 +147,54 @@ def _read(text: str, column: int) -> tuple[Any, int | None]:  # noqa: C901 - one
     if len(root) != 1:
         raise _UnsureError
     return root[0], None
+
+
+class _Stack:
+    """The mappings and lists that are open, with the columns of their entries. `_top` is the innermost."""
+
+    __slots__ = ("_column", "_is_list", "_outer", "_top")
+
+    def __init__(self, root: list[Any], column: int) -> None:
+        self._top: Any = root
+        self._column = column
+        self._is_list = True
+        self._outer: list[tuple[Any, int, bool]] = []
+
+    def open(self, inner: Any, column: int) -> Any:  # noqa: ANN401 - a dict or a list
+        """Append `inner` to the innermost, a list, and make it the innermost."""
+        self._top.append(inner)
+        self._push(inner, column)
+        return inner
+
+    def fill(self, key: str, column: int, *, dash: bool, key_follows: bool) -> None:
+        """Give a key without a value on its line what begins on the next."""
+        top = self._top
+        if dash and column >= self._column:
+            entries: list[Any] = []
+            top[key] = entries
+            self._push(entries, column)
+        elif key_follows and not dash and column > self._column:
+            opened: dict[str, Any] = {}
+            top[key] = opened
+            self._push(opened, column)
+        else:
+            top[key] = None
+
+    def find(self, column: int, *, dash: bool) -> Any:  # noqa: ANN401 - a dict or a list
+        """Close what ends before an entry in `column`; give what holds the entry."""
+        while self._column > column or (self._is_list and not dash):
+            if not self._outer:
+                raise _UnsureError
+            self._top, self._column, self._is_list = self._outer.pop()
+        if self._column != column or self._is_list is not dash:
+            raise _UnsureError
+        return self._top
+
+    def _push(self, inner: Any, column: int) -> None:  # noqa: ANN401 - a dict or a list
+        if len(self._outer) >= DEPTH:
+            raise _UnsureError
+        self._outer.append((self._top, self._column, self._is_list))
+        self._top, self._column, self._is_list = inner, column, type(inner) is list
 
 
 def _start_of(text: str, number: int) -> int:
