@@ -70,7 +70,7 @@ class InputStream(io.RawIOBase):
         self._blocks, packed = self._unpacked(first)
         self.packing: str | None = packed
         self.path = path if packed is None else None
-        start = self._gather(SNIFFED)
+        start = self._gather(SNIFFED + 1)  # one more tells whether there is more
         self.head = Head(start[:SNIFFED], whole=len(start) <= SNIFFED and self._at_end)
         self._waiting = memoryview(start)
 
@@ -203,6 +203,8 @@ def open_input(path: str) -> InputStream:
     Raises CassetteNotFoundError, CassetteReadError, NotACassetteError for a folder, UsageError for a terminal.
     """
     if path == "-":
+        if sys.stdin is None:
+            raise UsageError("The standard input is closed. Give a file, or pipe a cassette into it.")
         if sys.stdin.isatty():
             raise UsageError("The standard input is a terminal. Give a file, or pipe a cassette into it.")
         return InputStream(io.FileIO(sys.stdin.fileno(), "rb", closefd=False), "<stdin>", path=None, size=None)
