@@ -78,9 +78,10 @@ def describe(interaction: Interaction, *, family: str | None = None) -> Descript
 def differences(one: Description, other: Description, lost: Collection[str]) -> list[str]:
     """Give the fields in which two descriptions differ, looking past the facets in `lost`. Changes neither."""
     one, other = _copied(one), _copied(other)
-    for name in lost:
-        FACETS[name].forget(one)
-        FACETS[name].forget(other)
+    for name, facet in FACETS.items():  # in this order: what one leaves out may depend on another
+        if name in lost:
+            facet.forget(one)
+            facet.forget(other)
     return [key for key in {**one, **other} if one.get(key) != other.get(key)]
 
 
@@ -98,10 +99,12 @@ class Losses:
         self.envelopes = 0
         self._family = family
         self._keeps_extra = keeps_extra
+        self._loses_own = "extra" in cannot_hold
         self._counted: dict[str, list[int]] = {}  # by facet: how many, and the first; what was added one by one
         self._combined: dict[int, list[int]] = {}  # the same by combination of facets
         chosen = [facet for name, facet in FACETS.items() if name in cannot_hold]
         self._leaving_out = [facet for facet in chosen if facet.leaves_out]
+        self._glanced = [facet for facet in chosen if facet.bit]
         self._bits = 0
         for facet in chosen:
             self._bits |= facet.bit
@@ -135,7 +138,7 @@ class Losses:
                 self.add(name, number)
         if interaction.extra and not self._keeps_extra:
             for family in interaction.extra:
-                if family != self._family:
+                if family != self._family or self._loses_own:
                     self.add("extra", number)
                     break
         return True
@@ -152,14 +155,15 @@ class Losses:
         if len(self._combined) < MOST_COMBINATIONS:
             self._combined[bits] = [1, number]
             return
-        for facet in FACETS.values():
+        for facet in self._glanced:
             if facet.bit & bits:
                 self.add(facet.name, number)
 
     def _by_facet(self) -> dict[str, tuple[int, int]]:
         found: dict[str, tuple[int, int]] = {}
         for name, facet in FACETS.items():
-            figures = [counted for bits, counted in self._combined.items() if bits & facet.bit]
+            bit = facet.bit if facet in self._glanced else 0
+            figures = [counted for bits, counted in self._combined.items() if bits & bit]
             if name in self._counted:
                 figures.append(self._counted[name])
             if figures:
@@ -341,7 +345,11 @@ def _tells(bit: int) -> Callable[[Interaction], bool]:
 
 
 def _binary(body: Body | None) -> bool:
-    return body is not None and body.stream is None and body.text() is None
+    """Tell whether a body is no text. A long one is read for that, up to the first byte that tells."""
+    if body is None or body.stream is None:
+        return body is not None and body.text() is None
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    return not (all(_is_utf8(decoder, piece) for piece in body.stream()) and _is_utf8(decoder, b"", final=True))
 
 
 # -- leaving out of descriptions
@@ -476,11 +484,11 @@ _LIST: Final = (
     Facet("target", "request targets that differ from the URL", _tells(_TARGET), _without("target"), bit=_TARGET),
     Facet("unsent", "marks of requests that were never sent", _tells(_UNSENT), _without("sent"), bit=_UNSENT),
     Facet("reason", "reason phrases", _tells(_REASON), _without("reason"), bit=_REASON),
+    Facet("header-case", "upper and lower case in names of headers", _tells(_CASED), _without_case, bit=_CASED),
     Facet("header-order", "the order of headers", _tells(_UNORDERED), _without_order, bit=_UNORDERED),
     Facet(
         "scattered-headers", "the places of repeated headers among others", _tells(_SCATTERED), _grouped, bit=_SCATTERED
     ),
-    Facet("header-case", "upper and lower case in names of headers", _tells(_CASED), _without_case, bit=_CASED),
     Facet(
         "repeated-request-headers",
         "all but the last of repeated headers of requests",
