@@ -122,7 +122,7 @@ class _Waiting:
 
     def rest(self) -> Iterator[tuple[str, bytes]]:
         """Give the mappings that nothing follows."""
-        for path, mapping in self._ask("SELECT path, mapping FROM waiting"):
+        for path, mapping in self._ask("SELECT path, mapping FROM waiting ORDER BY path"):
             yield path, _document(orjson.loads(mapping))
 
     def close(self) -> None:
