@@ -92,7 +92,7 @@ def _taken(value: Any, number: int, stream: InputStream) -> Interaction:  # noqa
     request, response = value.get("request"), value.get("response")
     if not isinstance(request, dict) or not isinstance(response, dict):
         raise _WrongError("it has no request, or no response")
-    asked, answered = mark_of(request.get(KEY)), mark_of(response.get(KEY))
+    asked, answered = mark_of(plain(request.get(KEY))), mark_of(plain(response.get(KEY)))
     sent_headers, got_headers = _headers(request, asked), _headers(response, answered)
     place = f"interaction {number}"
     sent = _body(request.get("body"), sent_headers, asked, place, stream)
@@ -150,7 +150,7 @@ def _body(stored: Any, headers: Headers, mark: Mark, place: str, stream: InputSt
         raise _WrongError("a body is no mapping")
     kind, content = stored.get("type"), stored.get("content")
     if kind == "none":
-        return Body() if mark.get("body") == "empty" else None
+        return body_with("", headers, mark) if mark.get("body") == "empty" else None
     if kind == "text":
         if not isinstance(content, str | bytes | None):
             raise _WrongError("the text of a body is no string")

@@ -179,6 +179,7 @@ def _after(line: bytes, open_until: re.Pattern[bytes] | None) -> tuple[re.Patter
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _LITERAL: Final = re.compile(r"""[ !#-&(-\[\]-~\x80-\U0010ffff]*+["\\][^'\x00-\x1f\x7f]*+""")
+_QUOTES: Final = re.compile(r'"{3,}+|"++\Z')
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -191,9 +192,15 @@ def string(text: str) -> str:
     """Write a string; one of several lines as lines, which loses nothing (TOML 1.0, multi-line basic strings)."""
     if "\n" not in text:
         return f"'{text}'" if _LITERAL.fullmatch(text) else _one_line(text)
-    text = text.replace("\\", "\\\\").replace('"""', '""\\"').replace('"""', '""\\"')
+    text = _QUOTES.sub(_escaped_quotes, text.replace("\\", "\\\\"))
     text = _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04X}", text.replace("\r", "\\r").replace("\t", "\\t"))
-    return f'"""\n{text[:-1]}\\""""' if text.endswith('"') else f'"""\n{text}"""'
+    return f'"""\n{text}"""'
+
+
+def _escaped_quotes(found: re.Match[str]) -> str:
+    """Escape quotes that would end a string: the third of three, and all at its end."""
+    size = len(found[0])
+    return '\\"' * size if found.end() == len(found.string) else '""\\"' * (size // 3) + '"' * (size % 3)
 
 
 def _one_line(text: str) -> str:

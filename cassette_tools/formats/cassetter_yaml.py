@@ -126,7 +126,7 @@ _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}\+00:00")
 _TAKEN: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 _ESCAPED: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _BLOCK: Final = re.compile(
-    "[!-~\xa1-\u1fff](?:[ -~\xa1-\u1fff\u3001-\ud7ff\uf900-\ufefe\U00010000-\U0001fffd]|(?<! )\n(?![ ]))*+"
+    "[!-~\xa1-\u1fff](?:[ -~\xa1-\u1fff\u3001-\ud7ff\uf900-\ufefe\U00010000-\U0001fffd]|(?<! )\n)*+"
 )
 
 

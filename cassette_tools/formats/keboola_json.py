@@ -24,7 +24,8 @@ from cassette_tools.marks import KEY, Mark, body_with, coding_mark, decoded_view
 from cassette_tools.stored_body import wire_of
 from cassette_tools.stored_headers import grouped, headers_of
 from cassette_tools.unmarked_base64 import may_be_base64, verdict_of
-from recorder.errors import BadCassetteError, NotACassetteError
+from recorder.coding import split_codings
+from recorder.errors import BadCassetteError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -76,23 +77,37 @@ def _read(stream: InputStream) -> Iterator[Element]:
 
 def _read_lines(stream: InputStream) -> Iterator[Element]:
     """Read what a killed recording left: a line an interaction, the last one perhaps torn."""
-    number = 0
-    for line, ended in _lines(stream):
-        if not line.strip():
-            continue
-        number += 1
+    for item in JsonItems(_AsList(stream), ()):  # type: ignore[arg-type] # it has what JsonItems needs
+        yield _interaction(item.value, f"line {item.number}", stream)
+
+
+class _AsList:
+    """Lines of JSON as one JSON list."""
+
+    def __init__(self, stream: InputStream) -> None:
+        self.name = stream.name
+        self.remark = stream.remark
+        self._blocks = self._listed(stream)
+
+    def block(self) -> bytes:
+        """Give the next bytes; none at the end."""
+        return next(self._blocks, b"")
+
+    def _listed(self, stream: InputStream) -> Iterator[bytes]:
+        lead = b"["
+        for line, ended in _lines(stream):
+            if line.strip() and (ended or self._is_whole(line)):
+                yield lead + line + b"\n"
+                lead = b","
+        yield lead.strip(b",") + b"]"
+
+    def _is_whole(self, line: bytes) -> bool:
         try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            if not ended:
-                stream.remark("The last line is torn; it was left out.", f"line {number}")
-                return
-            raise BadCassetteError(
-                f"{stream.name}, line {number}: the JSON is broken. Remove the line, or record again."
-            ) from error
-        yield _interaction(value, f"line {number}", stream)
-    if not number:
-        raise NotACassetteError(f"{stream.name}: not a cassette: there is no interaction in it.")
+            orjson.loads(line)
+        except orjson.JSONDecodeError:
+            self.remark("The last line is torn; it was left out.", "its end")
+            return False
+        return True
 
 
 def _lines(stream: InputStream) -> Iterator[tuple[bytes, bool]]:
@@ -329,7 +344,8 @@ def _as_sent(request: Request) -> tuple[str | None, Mark]:
     body = request.body
     if body is None:
         return None, {}
-    wire = wire_of(body) if body.coding is not None else None
+    declared = ", ".join(split_codings(header(request.headers, "content-encoding") or ""))
+    wire = wire_of(body) if body.coding is not None and body.coding == declared else None
     if wire is not None:
         mark: Mark = {}
         return _told(wire, _as_text(wire), request.headers, mark), mark
