@@ -1,4 +1,4 @@
-"""What `make demo` shows: a real client recorded against a real HTTPS server, its cassette, and what became of secrets.
+"""What `make demo` shows: a real client recorded against a real HTTPS server, its cassette, other formats, its secrets.
 
 Law: every command is printed as it can be typed, and then run; what follows is its own output. A command that ends
 otherwise than it should is told, and the demo fails. The server is a process of its own on loopback and ends with the
@@ -29,13 +29,14 @@ def main() -> int:
     """Run the demo. Gives the exit code: 0 when every command ended as it should."""
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir()
-    shutil.copy(Path(__file__).with_name("client.py"), OUTPUT)
+    for name in ("client.py", "replay.py"):
+        shutil.copy(Path(__file__).with_name(name), OUTPUT)
     with origin_process() as origin:
         assert origin.bundle is not None  # noqa: S101 -- it speaks TLS
         shutil.copy(origin.bundle, OUTPUT / "ca.pem")
         program = f"python client.py {origin.url} ca.pem"
         tell(f"an HTTPS server of the tests runs at {origin.url}; you are in {OUTPUT.name}/")
-        results = [*record(program), *redact(program)]
+        results = [*record(program), *convert(), *redact(program)]
     tell("done; everything is in demo-output/")
     return 0 if all(results) else 1
 
@@ -53,6 +54,24 @@ def record(program: str) -> list[bool]:
         show("ls -l download.bin cassette.jsonl"),
         tell("the client sent a token with each request, and a password; how many lines of the cassette have one?"),
         show(f"{GREP} cassette.jsonl", code=1),
+    ]
+
+
+def convert() -> list[bool]:
+    """Show the cassette in the formats of other tools, and played back by one of them."""
+    return [
+        tell("as a cassette of vcrpy, which plays it back without the network"),
+        show("ctools convert cassette.jsonl"),
+        show("sed -n -e 1,33p cassette.yaml"),
+        show("cat replay.py"),
+        show("python replay.py cassette.yaml"),
+        tell("as a HAR file for a browser's developer tools, read back and compared; and from there back again"),
+        show("ctools convert cassette.jsonl -o cassette.har --verify"),
+        show("ctools convert cassette.har -o again.jsonl.zst --verify"),
+        tell("only what failed, as a shell script that sends it again"),
+        show("ctools convert cassette.jsonl --only '~c 404' -o failed.sh"),
+        show("cat failed.sh"),
+        show("ls -l cassette.* again.*"),
     ]
 
 
