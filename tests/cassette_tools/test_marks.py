@@ -64,8 +64,11 @@ def test_a_body_reads_back_as_the_mark_says(body: Body) -> None:
         {"headers": [[0, "a"]]},
         {"headers": [[-1, "a", "b"]]},
         {"headers": [["0", "a", "b"]]},
-    ]
-    + [{"coding": 5}, {"body": None}, {"text": []}, {"headers": [[True, "a", "b"]]}],
+        {"coding": 5},
+        {"body": None},
+        {"text": []},
+        {"headers": [[True, "a", "b"]]},
+    ],
 )
 def test_what_is_no_mark_counts_as_absent(value: Any) -> None:
     assert mark_of(value) == {}
