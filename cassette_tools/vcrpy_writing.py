@@ -37,7 +37,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cassette_tools import yaml_text
-from cassette_tools.interaction import Envelope
+from cassette_tools.interaction import Envelope, header
 from cassette_tools.stored_body import wire_of
 
 if TYPE_CHECKING:
@@ -426,12 +426,17 @@ def _is_own(interaction: Interaction) -> bool:
 
 
 def _request_body(interaction: Interaction, *, binary: bool) -> str | bytes | None:
+    """Give the body as the client handed it over: with its coding on. `binary`: bytes can be written."""
     body = interaction.request.body
     if body is None:
         return "" if _client(interaction) == "httpx" else None
-    if body.coding is None or (_is_own(interaction) and body.wire is None and body.wire_size is None) or not binary:
+    if not binary:
         stored = _stored(body)
-        return None if not binary and isinstance(stored, bytes) else stored
+        return None if isinstance(stored, bytes) else stored
+    if body.coding is None or header(interaction.request.headers, "content-encoding") is None:
+        return _stored(body)
+    if _is_own(interaction) and body.wire is None and body.wire_size is None:
+        return _stored(body)
     return _as_stored(wire_of(body), body)
 
 
@@ -442,24 +447,18 @@ def _response_parts(
     body, headers = response.body, response.headers
     if body is None:
         return "", headers
-    if body.coding is None:
-        stored = _stored(body)
-        return ("" if not binary and isinstance(stored, bytes) else stored), headers
-    client = _client(interaction)
-    own = _is_own(interaction)
-    as_decoded = client in _DECODED if not own else body.wire is None and body.wire_size is None
-    if as_decoded:
-        stored = _stored(body)
-        return ("" if not binary and isinstance(stored, bytes) else stored), headers
-    if binary and (own or client in _CODED):
-        coded = wire_of(body)
-        if coded is not None:
-            return _as_stored(coded, body), headers
-    losses.left_out("coding-headers")
+    if body.coding is not None and header(headers, "content-encoding") is not None:
+        own = _is_own(interaction)
+        client = _client(interaction)
+        is_decoded = body.wire is None and body.wire_size is None if own else client in _DECODED
+        if not is_decoded:
+            coded = wire_of(body) if binary and (own or client in _CODED) else None
+            if coded is not None:
+                return _as_stored(coded, body), headers
+            losses.left_out("coding-headers")
+            headers = _without_coding(headers, body)
     stored = _stored(body)
-    if not binary and isinstance(stored, bytes):
-        stored = ""
-    return stored, _without_coding(headers, body)
+    return ("" if not binary and isinstance(stored, bytes) else stored), headers
 
 
 def _stored(body: Body) -> str | bytes:
@@ -497,10 +496,16 @@ def _request_headers(interaction: Interaction, losses: _Losses) -> Headers:
     if not headers or (client not in _ADDING and client != "urllib.request"):
         return headers
     first = _first_asked(request, client)
-    if not first or not _plan_of(headers).is_simple:
+    if not first or (not _plan_of(headers).is_simple and _are_repeated(headers, first)):
         return headers
     losses.left_out("client-headers")
     return headers[first:]
+
+
+def _are_repeated(headers: Headers, first: int) -> bool:
+    """Tell whether one of the first headers comes again: then they are the program's own."""
+    names = [name.lower() for name, _ in headers]
+    return any(names.count(name) > 1 for name in names[:first])
 
 
 def _first_asked(request: Request, client: str) -> int:
