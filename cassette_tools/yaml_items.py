@@ -145,15 +145,11 @@ class YamlItems:
         pieces = _Pieces(self._stream, buffer, start)
         for piece in pieces:
             read = read_item(piece, start.column)
-            if read is None:
-                try:
-                    values, tail = self._by_events(prefix, piece, line - ahead)
-                except BadCassetteError:
-                    source = _Source(self._stream, prefix + piece + pieces.left())
-                    yield from self._from_events(source, line - 1 - ahead, number)
-                    return
-            else:
-                values, tail = [read[0]], read[1]
+            values, tail = self._by_events(prefix, piece, line - ahead) if read is None else ([read[0]], read[1])
+            if tail < 0:
+                source = _Source(self._stream, prefix + piece + pieces.left())
+                yield from self._from_events(source, line - 1 - ahead, number)
+                return
             for value in values:
                 number += 1
                 yield YamlItem(value, number, line)
@@ -164,7 +160,16 @@ class YamlItems:
             line += piece.count(b"\n")
 
     def _by_events(self, prefix: bytes, piece: bytes, line: int) -> tuple[list[Value], int]:
-        """Read a piece as events: the items in it, and where in it something follows that is none."""
+        """Read a piece as events: the items in it, and where in it something follows that is none.
+
+        The place is below 0 where the piece cannot be read by itself.
+        """
+        try:
+            return self._by_events_alone(prefix, piece, line)
+        except BadCassetteError:
+            return [], -1
+
+    def _by_events_alone(self, prefix: bytes, piece: bytes, line: int) -> tuple[list[Value], int]:
         nodes = self._nodes
         nodes.open(prefix + piece, line - 1)
         nodes.next()

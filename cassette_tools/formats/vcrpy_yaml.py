@@ -21,7 +21,7 @@ _OLD: Final = re.compile(rb"^ *- request: +!!python/object:vcr\.request\.Request
 _OLD_PLAIN: Final = re.compile(rb"^- (?:request|response):", re.MULTILINE)
 _OLD_PARTS: Final = re.compile(rb"^ +protocol:[ \t]", re.MULTILINE)
 _FOREIGN: Final = re.compile(
-    rb"^[ \t]*(?:- )?(?:form: (?:\{\}|$)|url: |recorded_at: |recorded_with: |type: (?:text|binary|json|empty)[ \t]*$)"
+    rb"^[ \t]*(?:- )?(?:form: (?:\{\}|$)|recorded_with: |type: (?:text|binary|json|empty)[ \t]*$)"
     rb"|!ruby/",
     re.MULTILINE,
 )
