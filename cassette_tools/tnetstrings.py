@@ -37,6 +37,8 @@ _INTEGERS: Final = range(-(1 << 63), 1 << 64)
 """Integers that JSON's writers can take, too."""
 _PREFIX: Final = 13
 """Bytes of a size of twelve digits, as mitmproxy bounds it, and its colon."""
+_KEYS: Final[dict[bytes, str]] = {}
+_MOST_KEYS: Final = 1000
 _COMMA, _TEXT, _INTEGER, _FLOAT, _BOOLEAN, _NULL, _LIST, _TABLE = b",;#^!~]}"
 
 
@@ -59,8 +61,8 @@ class _Fault(Exception):  # noqa: N818 - never leaves this module
 def netstrings(stream: InputStream, *, passing_over: frozenset[tuple[str, ...]] = frozenset()) -> Iterator[Netstring]:
     """Give the values in a file, one at a time: dict with text for keys, list, bytes, str, int, float, bool, None.
 
-    A list or table at a path of keys in `passing_over` is not looked into: an Ellipsis stands for it. Raises
-    BadCassetteError.
+    A list or table at a path of keys in `passing_over` (of at most two) is not looked into: an Ellipsis stands for it.
+    Raises BadCassetteError.
     """
     source = _Bytes(stream)
     number = 0
@@ -146,83 +148,99 @@ def _next(source: _Bytes, prefix: bytes) -> tuple[bytes, int]:
 
 
 class _Level:
-    """A list or a table that is being read: up to `end`. `key` is that of a table's next value."""
+    """A list or a table that is being read, up to `end`. `key` is that of a table's value at hand."""
 
-    __slots__ = ("end", "is_table", "key", "keyed", "values")
+    __slots__ = ("end", "key", "table", "values")
 
     def __init__(self, end: int, *, is_table: bool) -> None:
         self.end = end
-        self.is_table = is_table
-        self.values: Any = {} if is_table else []
+        self.table: dict[str, Any] | None = {} if is_table else None
+        self.values: list[Any] = []
         self.key = ""
-        self.keyed = False
 
 
-def _parsed(data: bytes, kind: int, passing_over: frozenset[tuple[str, ...]]) -> Any:  # noqa: ANN401 - whatever is written
+def _parsed(  # noqa: C901 - one loop that steps from value to value: calls would take most of its time
+    data: bytes, kind: int, passing_over: frozenset[tuple[str, ...]]
+) -> Any:  # noqa: ANN401 - whatever is written
     if kind not in (_LIST, _TABLE):
         return _scalar(data, 0, len(data), kind)
-    root = _Level(len(data), is_table=kind == _TABLE)
+    root = level = _Level(len(data), is_table=kind == _TABLE)
     levels = [root]
     pos = nodes = 0
-    while levels:
-        level = levels[-1]
+    while True:
         if pos == level.end:
-            if level.keyed:
-                raise _Fault("a key has no value", pos)
             levels.pop()
-            pos += 1 if levels else 0  # its type's letter
+            if not levels:
+                return root.values if root.table is None else root.table
+            level = levels[-1]
+            pos += 1  # the letter of its type
             continue
-        start, end, kind = _bounds(data, pos, level.end)
         nodes += 1
         if nodes > MOST_NODES:
             raise _Fault(f"one flow of more than {MOST_NODES} values is not read", pos)
-        if level.is_table and not level.keyed:
-            level.key, level.keyed = _key(data, start, end, kind), True
+        table = level.table
+        if table is not None:
+            start, end, kind = _bounds(data, pos, level.end)
+            level.key = _key(data, start, end, kind)
             pos = end + 1
-            continue
-        if kind in (_LIST, _TABLE) and not (passing_over and tuple(one.key for one in levels) in passing_over):
+            if pos == level.end:
+                raise _Fault("a key has no value", pos)
+        start, end, kind = _bounds(data, pos, level.end)
+        value: Any
+        inner = None
+        if kind == _COMMA:
+            value = data[start:end]
+        elif kind not in (_LIST, _TABLE):
+            value = _scalar(data, start, end, kind)
+        elif len(levels) <= 2 and passing_over and tuple(one.key for one in levels) in passing_over:
+            value = ...
+        else:
             if len(levels) >= DEPTH:
                 raise _Fault(f"it is nested deeper than {DEPTH} levels", pos)
             inner = _Level(end, is_table=kind == _TABLE)
-            _put(level, inner.values)
+            value = inner.values if inner.table is None else inner.table
+        if table is None:
+            level.values.append(value)
+        else:
+            table[level.key] = value
+        if inner is None:
+            pos = end + 1
+        else:
             levels.append(inner)
-            pos = start
-            continue
-        _put(level, ... if kind in (_LIST, _TABLE) else _scalar(data, start, end, kind))
-        pos = end + 1
-    return root.values
+            level, pos = inner, start
 
 
 def _bounds(data: bytes, pos: int, limit: int) -> tuple[int, int, int]:
-    head = _SIZE.match(data, pos, limit)
-    if head is None:
+    """Give where the value at `pos` begins and ends, and its type."""
+    colon = data.find(b":", pos, pos + _PREFIX)
+    said = data[pos:colon]
+    if colon < 0 or not said.isdigit():
         raise _Fault("here should be a size in decimal and a colon", pos)
-    start = head.end()
-    end = start + int(head[1])
+    end = colon + 1 + int(said)
     if end >= limit:
         raise _Fault("a size is larger than what holds it", pos)
-    return start, end, data[end]
-
-
-def _put(level: _Level, value: Any) -> None:  # noqa: ANN401 - whatever is written
-    if level.is_table:
-        level.values[level.key] = value
-        level.keyed = False
-    else:
-        level.values.append(value)
+    return colon + 1, end, data[end]
 
 
 def _key(data: bytes, start: int, end: int, kind: int) -> str:
-    """Give a key: text, or bytes (up to mitmproxy 0.18)."""
+    """Give a key: text, or bytes (up to mitmproxy 0.18). The same ones come again and again."""
     if kind not in (_COMMA, _TEXT):
         raise _Fault("a key is no text", start)
-    try:
-        return data[start:end].decode()
-    except UnicodeDecodeError:
-        raise _Fault("a key is no UTF-8", start) from None
+    said = data[start:end]
+    key = _KEYS.get(said)
+    if key is None:
+        try:
+            key = said.decode()
+        except UnicodeDecodeError:
+            raise _Fault("a key is no UTF-8", start) from None
+        if len(_KEYS) < _MOST_KEYS and len(said) <= _PREFIX * 2:
+            _KEYS[said] = key
+    return key
 
 
 def _scalar(data: bytes, start: int, end: int, kind: int) -> Any:  # noqa: ANN401 - whatever is written
+    if kind == _NULL and start == end:
+        return None
     said = data[start:end]
     if kind == _COMMA:
         return said
@@ -240,7 +258,5 @@ def _scalar(data: bytes, start: int, end: int, kind: int) -> Any:  # noqa: ANN40
             return number
     if kind == _BOOLEAN and said in (b"true", b"false"):
         return said == b"true"
-    if kind == _NULL and not said:
-        return None
     names = {_INTEGER: "an integer", _FLOAT: "a number", _BOOLEAN: "a boolean", _NULL: "a null"}
     raise _Fault(f"{names[kind]} is written wrongly" if kind in names else "a value is of no known type", start)
