@@ -6,9 +6,8 @@ that are not UTF-8 (its `_BytesEncoder`), so text whose decoded bytes are UTF-8 
 
 from __future__ import annotations
 
-import binascii
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Final, Literal
 
 import orjson
@@ -46,12 +45,9 @@ def may_be_base64(text: str) -> bytes | None:
     """Give the bytes that text is the base64 of (RFC 4648 section 4, canonical), if they are not UTF-8; else None."""
     if not text or len(text) % 4 or not text.isascii() or _BASE64.fullmatch(text) is None:
         return None
-    try:
-        data = b64decode(text)
-    except binascii.Error:
-        return None
-    if binascii.b2a_base64(data, newline=False) != text.encode():
+    if b64encode(b64decode(text[-4:])).decode() != text[-4:]:
         return None  # bits beyond the end are set: no encoder writes that
+    data = b64decode(text)
     try:
         data.decode()
     except UnicodeDecodeError:

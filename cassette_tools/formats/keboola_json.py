@@ -47,7 +47,7 @@ def _sniff(head: Head) -> int:
     if head.kind != "json":
         return 0
     if head.text.startswith((b'{"request": {', b'{"request":{')):
-        return 70 if b'"response"' in head.data and b'"log"' not in head.text[:64] else 0
+        return 70 if b'"uri": "' in head.data and b'"method"' in head.data else 0  # a WireMock mapping has no uri
     keys = head.keys
     if "_metadata" in keys[:2]:
         return 95 if "interactions" in keys or not head.whole else 0
@@ -311,9 +311,7 @@ def _stored(interaction: Interaction) -> dict[str, Any]:
     extra = interaction.extra.get(FAMILY, {})
     sent, asked = _as_sent(request)
     headers, answered = decoded_view(response.headers, response.body)
-    got = (
-        None if response.body is None else _told(response.body.read(), response.body.text(), response.headers, answered)
-    )
+    got = None if response.body is None else _told(response.body, response.headers, answered)
     bare = request.method == "HEAD" or response.status in _BARE or 100 <= response.status < 200
     if not got and bare == (response.body is not None):
         answered["body"] = "none" if response.body is None else "empty"
@@ -348,27 +346,22 @@ def _as_sent(request: Request) -> tuple[str | None, Mark]:
     wire = wire_of(body) if body.coding is not None and body.coding == declared else None
     if wire is not None:
         mark: Mark = {}
-        return _told(wire, _as_text(wire), request.headers, mark), mark
+        return _told(Body(wire), request.headers, mark), mark
     mark = coding_mark(request.headers, body)
-    return _told(body.read(), body.text(), request.headers, mark), mark
+    return _told(body, request.headers, mark), mark
 
 
-def _told(data: bytes, text: str | None, headers: Headers, mark: Mark) -> str:
-    """Give the text that stands for bytes, and mark it where a reader could not know."""
+def _told(body: Body, headers: Headers, mark: Mark) -> str:
+    """Give the text that stands for a body, and mark it where a reader could not know."""
+    text = body.text()
     if text is None:
+        data = body.read()
         text = b64encode(data).decode()
         if verdict_of(text, data, headers) != "bytes":
             mark["body"] = "base64"
-    elif (bytes_of := may_be_base64(text)) is not None and verdict_of(text, bytes_of, headers) != "text":
+    elif (decoded := may_be_base64(text)) is not None and verdict_of(text, decoded, headers) != "text":
         mark["body"] = "text"
     return text
-
-
-def _as_text(data: bytes) -> str | None:
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return None
 
 
 FORMAT: Final = Format(
