@@ -14,6 +14,7 @@ import binascii
 import hashlib
 import os
 import platform
+import re
 import sys
 from base64 import b64encode
 from datetime import UTC, datetime
@@ -24,8 +25,9 @@ import orjson
 
 from cassette_tools.formats import Format
 from cassette_tools.interaction import Body, Envelope, Interaction, Request, Response
-from recorder.capture import BodyCapture
-from recorder.errors import BadCassetteError
+from cassette_tools.moments import from_text
+from recorder.capture import BodyCapture, encode_content
+from recorder.errors import BadCassetteError, ConversionError
 from recorder.journal.lines import MARK, Source
 from recorder.journal.read import Reader
 from recorder.model import Interaction as Recorded
@@ -69,8 +71,28 @@ _HEAD: Final = frozenset(
 )
 _REQUEST: Final = frozenset({"method", "url", "target", "http_version", "headers", "body", "sent"})
 _RESPONSE: Final = frozenset({"status", "reason", "http_version", "headers", "trailers", "body"})
+_BODY: Final = frozenset(
+    {
+        "size",
+        "wire_size",
+        "sha256",
+        "complete",
+        "incomplete",
+        "coding",
+        "coding_error",
+        "framing",
+        "pieces",
+        "removed",
+    }
+)
+_PIECE: Final = frozenset({"type", "of", "part", "piece", "raw"})
 _PROCESS: Final = ("id", "seq", "process", "pid", "thread")
 _PART_SIZE: Final = 256 * 1024
+_MOST_MARKED: Final = 4096
+"""Bodies with raw pieces whose interaction has not come yet, that are remembered."""
+_MOST_WAITING: Final = 1000
+"""Envelopes of others that wait for the first header of a run."""
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 _PASSED_OVER: Final = "passed over in a conversion"
 
 
@@ -86,37 +108,128 @@ def _sniff(head: Head) -> int:
 def read(stream: InputStream) -> Iterator[Element]:
     """Give interactions and all other lines but bodies'. Raises what `recorder.journal.read.Reader` raises."""
     source = stream.path if stream.path is not None else Source(stream, name=stream.name)  # type: ignore[arg-type] # it has what Source needs
-    with Reader(source, mode=stream.mode, contents=True, on_progress=stream.tell_progress) as reader:
+    progress = None if stream.path is None else stream.tell_progress  # a stream tells its own
+    raw: dict[tuple[Any, Any], int] = {}
+    left = 0  # body lines whose interaction has not come
+    with Reader(source, mode=stream.mode, contents=True, on_progress=progress) as reader:
         for line in reader:
             if line.type == "interaction":
-                yield _interaction(line)
+                if line.pieces is not None:
+                    left -= sum(len(pieces.offsets) for pieces in line.pieces.values())
+                yield _interaction(line, raw)
+            elif line.type == "body":
+                left += 1
+                _look_at(line, raw, stream)
             elif line.type == "envelope" and type(line.head.get("of")) is str and type(line.head.get("values")) is dict:
                 yield Envelope(line.head["of"], line.head["values"])
-            elif line.type != "body":
+            else:
                 yield Envelope(FAMILY, line.head)
+        if left > 0:
+            stream.remark(f"{left:,} pieces of bodies were left out: their interaction never came.", "the end")
         for damage in reader.damage:
             stream.remark(
                 f"{damage.end - damage.start:,} damaged bytes were left out: {damage.reason}.", f"byte {damage.start}"
             )
 
 
-def _interaction(line: Line) -> Interaction:
+def _look_at(line: Line, raw: dict[tuple[Any, Any], int], stream: InputStream) -> None:
+    """Take note of what a body line says beside its content."""
+    head = line.head
+    of, part = head.get("of"), head.get("part")
+    if head.get("raw") is True and type(of) is str and type(part) is str and type(head.get("piece")) is int:
+        if len(raw) >= _MOST_MARKED:
+            raw.clear()
+        raw.setdefault((of, part), head["piece"])
+    if not head.keys() <= _PIECE:
+        stream.remark("Unknown keys of body lines were left out.", f"line {line.number}")
+
+
+def _interaction(line: Line, raw: dict[tuple[Any, Any], int]) -> Interaction:
     head = line.head
     try:
-        interaction = _taken(line, head)
+        interaction = _taken(line, head, raw) if _is_sound(head) else None
     except (KeyError, TypeError, ValueError, AttributeError):
         interaction = None
     if interaction is not None:
         return interaction
     Recorded.from_json(head, where=line.where)  # says what is wrong
-    raise BadCassetteError(f"{line.where}: the contents of a body are missing or garbled. Record again.")
+    raise BadCassetteError(
+        f"{line.where}: the contents of a body are missing or garbled, or `extra`, `origin` or `redacted` are. "
+        "Record again, or take the line out."
+    )
 
 
-def _taken(line: Line, head: dict[str, Any]) -> Interaction | None:
-    """Make an interaction of a line. None, or what a wrong type raises, where it is not what it should be."""
+def _is_sound(head: dict[str, Any]) -> bool:
+    """Tell whether the values of an interaction that are taken over as they are have the types that they should have.
+
+    Quick, for it is asked of each: the types together are a shape, and shapes repeat. What exactly is wrong,
+    `recorder.model` says.
+    """
+    request, response, error = head["request"], head.get("response"), head.get("error")
+    connection, extra, redacted = head.get("connection"), head.get("extra"), head.get("redacted")
+    answer = _NOTHING if response is None else response
+    given = _NOTHING if connection is None else connection
+    values = (
+        *map(head.get, _TEXTS),
+        *map(head.get, _COUNTS),
+        request.get("http_version"),
+        request.get("target"),
+        answer.get("http_version"),
+        *map(given.get, _CONNECTION_TEXTS),
+        given.get("id"),
+        given.get("reused"),
+        connection,
+        error,
+        extra,
+        redacted,
+        *head["timings_ms"].values(),
+    )
+    shape = tuple(map(type, values))
+    if shape not in _SOUND and not _is_sound_shape(shape):
+        return False
+    if error is not None and not (
+        {str}.issuperset(map(type, map(error.get, _ERROR_TEXTS))) and type(error.get("cause")) in (dict, _NONE)
+    ):
+        return False
+    if redacted is not None and not {int}.issuperset(map(type, redacted.values())):
+        return False
+    return answer.get("status", 0) <= 999 and (extra is None or FAMILY not in extra)
+
+
+def _is_sound_shape(shape: tuple[type, ...]) -> bool:
+    last = len(_SHAPE)
+    sound = all(map(set.__contains__, _SHAPE, shape)) and {int, float}.issuperset(shape[last:])
+    if sound and len(_SOUND) < _MOST_SHAPES:
+        _SOUND.add(shape)
+    return sound
+
+
+_NONE: Final = type(None)
+_TEXTS: Final = ("id", "client", "process", "origin", "started_at")
+_COUNTS: Final = ("seq", "pid", "thread", "rss")
+_CONNECTION_TEXTS: Final = ("peer", "tls", "proxy")
+_ERROR_TEXTS: Final = ("phase", "type", "message")
+_BODY_TEXTS: Final = ("coding", "coding_error", "incomplete", "framing", "removed")
+_SHAPE: Final[tuple[set[Any], ...]] = (
+    {str},
+    *({str, _NONE},) * 4,
+    *({int, _NONE},) * 4,
+    *({str, _NONE},) * 6,
+    {int, _NONE},
+    {bool, _NONE},
+    *({dict, _NONE},) * 4,
+)
+_BODY_SHAPE: Final[tuple[set[Any], ...]] = ({int, _NONE}, *({str, _NONE},) * 5)
+_SOUND_BODY: Final[set[tuple[type, ...]]] = set()
+_SOUND: Final[set[tuple[type, ...]]] = set()
+_MOST_SHAPES: Final = 10_000
+
+
+def _taken(line: Line, head: dict[str, Any], raw: dict[tuple[Any, Any], int]) -> Interaction:
+    """Make an interaction of a line. Raises what a wrong type raises, where it is not what it should be."""
     request, response = head["request"], head.get("response")
     contents = line.contents or {}
-    extra: dict[str, Any] = dict(head["extra"]) if "extra" in head else {}
+    extra: dict[str, Any] = dict(head.get("extra") or _NOTHING)
     unknown: dict[str, Any] = {}
     if not head.keys() <= _HEAD:
         unknown["interaction"] = {key: head[key] for key in head if key not in _HEAD}
@@ -134,11 +247,16 @@ def _taken(line: Line, head: dict[str, Any]) -> Interaction | None:
             response.get("http_version"),
             _headers(response["trailers"]) if response.get("trailers") else [],
         )
+    for part, message in (("request", request), ("response", response)):
+        body = None if message is None else message.get("body")
+        if body is None:
+            continue
+        if not body.keys() <= _BODY:
+            unknown[f"{part}.body"] = {key: body[key] for key in body if key not in _BODY}
+        if raw and (first := raw.pop((head.get("id"), part), None)) is not None:
+            unknown[f"{part}.raw"] = first
     if unknown:
         extra[FAMILY] = unknown
-    timings = head["timings_ms"]
-    if type(timings) is not dict:
-        return None
     return Interaction(
         Request(
             _text(request["method"]),
@@ -151,8 +269,8 @@ def _taken(line: Line, head: dict[str, Any]) -> Interaction | None:
         ),
         answer,
         head.get("error"),
-        head.get("started_at"),
-        timings,
+        _moment(head.get("started_at")),
+        head["timings_ms"],
         head.get("client"),
         {key: head[key] for key in _PROCESS if key in head},
         head.get("connection"),
@@ -169,7 +287,13 @@ def _body(line: Line, part: Part, said: dict[str, Any] | None, contents: dict[st
     content: bytes | str = b""
     stream = None
     size: int | None = _number(said["size"])
-    if said.get("pieces") is not None:
+    values = (said.get("wire_size"), *map(said.get, _BODY_TEXTS))
+    shape = tuple(map(type, values))
+    if shape not in _SOUND_BODY and not all(map(set.__contains__, _BODY_SHAPE, shape)):
+        raise TypeError(part)
+    _SOUND_BODY.add(shape)
+    if (pieces := said.get("pieces")) is not None:
+        _number(pieces)
         stream = partial(line.reader.body, line, part)
     else:
         held = contents.get(part)
@@ -180,6 +304,8 @@ def _body(line: Line, part: Part, said: dict[str, Any] | None, contents: dict[st
             content = _text(text)
         else:
             content = binascii.a2b_base64(held["base64"], strict_mode=True)
+        if line.reader.mode == "strict":
+            _check(content, said, f"{line.where}: the {part}'s body")
         size = None
     return Body(
         content,
@@ -193,6 +319,24 @@ def _body(line: Line, part: Part, said: dict[str, Any] | None, contents: dict[st
         stream=stream,
         size=size,
     )
+
+
+def _check(content: bytes | str, said: dict[str, Any], what: str) -> None:
+    data = content if isinstance(content, bytes) else content.encode()
+    if len(data) != said["size"]:
+        raise BadCassetteError(f"{what} has {len(data)} bytes, and its description says another number. Record again.")
+    if (stated := said.get("sha256")) is not None and stated != hashlib.sha256(data).hexdigest():
+        raise BadCassetteError(f"{what} has another digest than its description says. Record again.")
+
+
+def _moment(text: str | None) -> str | None:
+    """Give a time as the model wants it. Raises TypeError, ValueError."""
+    if text is None or _MOMENT.fullmatch(text) is not None:
+        return text
+    moment = from_text(text)
+    if moment is None:
+        raise ValueError(text)
+    return moment
 
 
 def _headers(pairs: list[list[str]]) -> Headers:
@@ -232,6 +376,9 @@ def write(elements: Iterable[Element], _options: WriteOptions) -> Iterator[bytes
             yield from run.lines(element)
         elif element.family != FAMILY:
             waiting.append(_line({"type": "envelope", "of": element.family, "values": element.values}))
+            if len(waiting) > _MOST_WAITING:
+                yield _line(run.header())
+                run.has_header = True
         else:
             if element.values.get("type") == "header":
                 yield from run.end()
@@ -354,17 +501,17 @@ def _lines(interaction: Interaction, process: dict[str, Any]) -> Iterator[bytes]
     request, response = interaction.request, interaction.response
     bodies: dict[str, Content] = {}
     described: dict[str, dict[str, Any] | None] = {"request": None, "response": None}
+    unknown = interaction.extra.get(FAMILY, _NOTHING)
     for part, body in (("request", request.body), ("response", None if response is None else response.body)):
         if body is None:
             continue
-        content: Content | None
-        if body.stream is None and body.size <= BODY_LIMIT:
-            described[part], content = _held(body)
+        if body.stream is not None and interaction.process is not None:  # of a cassette: its pieces stay as they are
+            said = yield from _as_it_was(body, identity, part, unknown.get(f"{part}.raw"))
+        elif body.stream is not None or body.size > BODY_LIMIT:
+            said = yield from _in_pieces(body, identity, part, bodies)
         else:
-            described[part], content = yield from _in_pieces(body, identity, part)
-        if content is not None:
-            bodies[part] = content
-    unknown = interaction.extra.get(FAMILY, _NOTHING)
+            said = _held(body, part, bodies)
+        described[part] = said | unknown.get(f"{part}.body", _NOTHING)
     head: dict[str, Any] = {
         "type": "interaction",
         "id": identity,
@@ -397,8 +544,27 @@ def _lines(interaction: Interaction, process: dict[str, Any]) -> Iterator[bytes]
     yield _line(head)
 
 
-def _in_pieces(body: Body, identity: str, part: str) -> Generator[bytes, None, tuple[dict[str, Any], Content | None]]:
-    """Give the lines of a long body as it is read; return its description, and its content when it was empty."""
+def _as_it_was(body: Body, identity: str, part: str, raw: int | None) -> Generator[bytes, None, dict[str, Any]]:
+    """Give the lines of a body that a cassette holds in pieces, cut as they are there; return its description.
+
+    From piece `raw` on they are marked as raw.
+    """
+    number = size = 0
+    digest = hashlib.sha256(usedforsecurity=False)
+    for number, piece in enumerate(body.pieces(), 1):
+        size += len(piece)
+        digest.update(piece)
+        line = {"type": "body", "of": identity, "part": part, "piece": number - 1, **encode_content(piece)}
+        if raw is not None and number > raw:
+            line["raw"] = True
+        yield _line(line)
+    return _said(body, size, digest.hexdigest(), number)
+
+
+def _in_pieces(
+    body: Body, identity: str, part: str, bodies: dict[str, Content]
+) -> Generator[bytes, None, dict[str, Any]]:
+    """Give the lines of a long body as it is read; return its description. Where it is empty its content is held."""
     ahead: list[bytes] = []
     capture = BodyCapture(0, partial(_add_piece, ahead, identity, part), [])
     for piece in body.pieces():
@@ -408,7 +574,9 @@ def _in_pieces(body: Body, identity: str, part: str) -> Generator[bytes, None, t
             ahead.clear()
     said, content = capture.finish(None, None)
     yield from ahead
-    return _said(body, said["size"], said["sha256"], said.get("pieces")), content
+    if content is not None:
+        bodies[part] = content
+    return _said(body, said["size"], said["sha256"], said.get("pieces"))
 
 
 def _asked(request: Request, body: dict[str, Any] | None, unknown: dict[str, Any]) -> dict[str, Any]:
@@ -441,13 +609,13 @@ def _answered(response: Response, body: dict[str, Any] | None, unknown: dict[str
 _NOTHING: Final[dict[str, Any]] = {}
 
 
-def _held(body: Body) -> tuple[dict[str, Any], Content]:
-    """Describe a body that fits into the line."""
+def _held(body: Body, part: str, bodies: dict[str, Content]) -> dict[str, Any]:
+    """Describe a body that fits into the line, and put its content into `bodies`."""
     text = body.text()
     data = body.read() if text is None else text.encode()
     digest = hashlib.sha256(data, usedforsecurity=False).hexdigest()
-    content: Content = {"text": text} if text is not None else {"base64": b64encode(data).decode("ascii")}
-    return _said(body, len(data), digest, None), content
+    bodies[part] = {"text": text} if text is not None else {"base64": b64encode(data).decode("ascii")}
+    return _said(body, len(data), digest, None)
 
 
 def _said(body: Body, size: int, digest: str, pieces: int | None) -> dict[str, Any]:
@@ -477,7 +645,27 @@ def _add_piece(ahead: list[bytes], identity: str, part: str, number: int, conten
 
 
 def _line(record: dict[str, Any]) -> bytes:
-    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    try:
+        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:
+        return _odd_line(record)
+
+
+def _odd_line(record: dict[str, Any]) -> bytes:
+    """Write what orjson does not: integers over 64 bits, and what is nested deeper than 254 levels."""
+    import json  # noqa: PLC0415 - hardly ever
+
+    try:
+        return json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    except (ValueError, RecursionError) as error:
+        kind = record.get("type")
+        raise ConversionError(
+            f"A line of type {kind if kind in _KINDS else 'unknown'} cannot be written as JSON: it is nested too deep, "
+            "or holds half a character. Leave it out with --only."
+        ) from error
+
+
+_KINDS: Final = frozenset({"header", "process", "interaction", "diagnosis", "end", "envelope"})
 
 
 def _now() -> str:
