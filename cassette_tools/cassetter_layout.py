@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cassette_tools.input_stream import InputStream
     from cassette_tools.interaction import Headers
 
-__all__ = ["CANNOT_HOLD", "FAMILY", "LISTS", "interaction_of", "plain", "value_of"]
+__all__ = ["CANNOT_HOLD", "FAMILY", "LISTS", "interaction_of", "number_of", "plain", "value_of"]
 
 FAMILY: Final = "cassetter"
 LISTS: Final = ("grpc_interactions", "ws_interactions", "observed_requests")
@@ -214,7 +214,7 @@ def _resolved(text: str) -> int | float | bool | str:
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     if _INTEGER.fullmatch(text):
-        return _number(text.replace("_", ""))
+        return number_of(text.replace("_", ""))
     if _RADIX.fullmatch(text):
         try:
             return int(text, 0)
@@ -313,13 +313,14 @@ def _json_value(text: str) -> Any:  # noqa: ANN401 - any JSON value
     if text.count("[") + text.count("{") > 20_000:
         return _NONE
     try:
-        value = json.loads(text, parse_int=_number, parse_float=_finite, parse_constant=_finite)
+        value = json.loads(text, parse_int=number_of, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
         return _NONE
     return value if _LONE.search(text) is None and _fits(value) else _NONE
 
 
-def _number(text: str) -> int | float:
+def number_of(text: str) -> int | float:
+    """Read an integer as cassetter does: one of more than 64 bits is a float. Raises ValueError beyond floats."""
     if text == "-0":
         return -0.0
     number = int(text) if len(text) < 21 else None

@@ -12,7 +12,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from cassette_tools.cassetter_layout import CANNOT_HOLD, FAMILY, interaction_of, plain, value_of
+from cassette_tools.cassetter_layout import CANNOT_HOLD, FAMILY, interaction_of, number_of, plain, value_of
 from cassette_tools.formats import Format
 from cassette_tools.interaction import Envelope, Interaction
 from cassette_tools.toml_tables import TomlTables, inline, key, string
@@ -63,7 +63,7 @@ def _body(message: dict[str, Any], number: int, stream: InputStream) -> Any:  # 
     kind, content = message.pop("body_type"), message.pop("body_content", None)
     if kind == "json":
         try:
-            content = json.loads(content) if isinstance(content, str) else content
+            content = json.loads(content, parse_int=number_of) if isinstance(content, str) else content
         except (ValueError, RecursionError) as error:
             raise BadCassetteError(
                 f"{stream.name}, interaction {number}: a JSON body is no JSON. Repair the body, or remove it."
