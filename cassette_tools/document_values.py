@@ -80,9 +80,11 @@ def take_integer(owner: dict[str, Any], key: str) -> int:
 
 def text_of(value: Any, name: str) -> str | None:  # noqa: ANN401 - whatever a document holds
     """Give a scalar as text; bytes as UTF-8, else a character a byte. None for null."""
-    value = untagged(value)
     if value is None or type(value) is str:
         return value
+    value = untagged(value)
+    if value is None:
+        return None
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, bytes):
@@ -113,6 +115,8 @@ def integer(value: Any, name: str) -> int:  # noqa: ANN401 - whatever a document
 
 def wire_text(value: Any) -> str:  # noqa: ANN401 - whatever a document holds
     """Give the text of a header as ISO-8859-1 for a source that writes the bytes of the wire as UTF-8, or as binary."""
+    if type(value) is str and value.isascii():
+        return value
     value = untagged(value)
     if isinstance(value, bytes):
         return value.decode("latin-1")
@@ -125,8 +129,10 @@ def headers_of(value: Any) -> Headers:  # noqa: ANN401 - whatever a document hol
     pairs: Headers = []
     for name, values in table(value, "`headers`").items():
         shown = wire_text(name)
-        for one in _flat(untagged(values)):
-            pairs.append((shown, wire_text(one)))
+        if type(values) is str:
+            pairs.append((shown, wire_text(values)))
+        else:
+            pairs += [(shown, wire_text(one)) for one in _flat(untagged(values))]
     return pairs
 
 
@@ -137,8 +143,9 @@ def _flat(values: Any) -> Iterable[Any]:  # noqa: ANN401 - whatever a document h
         yield values
         return
     for one in values:
-        inner = untagged(one)
-        if isinstance(inner, list):
+        if type(one) is str:
+            yield one
+        elif isinstance(inner := untagged(one), list):
             yield from inner
         else:
             yield inner

@@ -32,6 +32,7 @@ from cassette_tools.formats import Format
 from cassette_tools.interaction import Envelope, Interaction, Request, Response
 from cassette_tools.moments import from_http_date, from_text
 from cassette_tools.vcr_items import Item, converted, items
+from cassette_tools.yaml_items import Tagged
 from recorder.errors import BadCassetteError
 
 if TYPE_CHECKING:
@@ -138,14 +139,18 @@ def _refuse_erb(item: Item, stream: InputStream) -> None:
     """Refuse an item with `<% ... %>` in any of its texts. Walks without recursion."""
     waiting: list[Any] = [item.value]
     while waiting:
-        value = untagged(waiting.pop())
-        if isinstance(value, dict):
-            waiting.extend(value)
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value)
-        elif isinstance(value, str) and "<%" in value and _ERB.search(value):
-            raise _erb(f"{stream.name}, {item.place}")
+        value = waiting.pop()
+        kind = type(value)
+        if kind is dict:
+            waiting += value
+            waiting += value.values()
+        elif kind is list:
+            waiting += value
+        elif isinstance(value, str):
+            if "<%" in value and _ERB.search(value):
+                raise _erb(f"{stream.name}, {item.place}")
+        elif isinstance(value, Tagged):
+            waiting.append(value.value)
 
 
 def _erb_in_head(head: Head) -> int | None:
