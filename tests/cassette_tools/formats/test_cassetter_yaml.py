@@ -11,6 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cassette_tools.formats.cassetter_toml import FORMAT as TOML
 from cassette_tools.formats.cassetter_yaml import FORMAT
 from cassette_tools.head import Head
 from cassette_tools.input_stream import InputStream
@@ -343,4 +344,51 @@ for method, url, headers, body in [
         text = data.decode("latin-1")
     out.append([response.status, text, [[k, v] for k, vs in response.headers.items() for v in vs]])
 print(json.dumps(out))
+"""
+
+
+@pytest.mark.skipif(peer("cassetter") is None, reason="cassetter is not installed beside the benchmarks")
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_to_cassetter_its_own_files_written_again_are_equal(path: Path, tmp_path: Path) -> None:
+    read = elements(FORMAT, path)
+    again, toml = tmp_path / "again.yaml", tmp_path / "again.toml"
+    again.write_bytes(written(FORMAT, read))
+    toml.write_bytes(written(TOML, read))
+    assert in_peer("cassetter", EQUAL, str(path), str(again), str(toml)) == [True, True]
+
+
+EQUAL = """
+import json, sys
+from cassetter._core import Cassette
+one, *others = (Cassette.load(path) for path in sys.argv[1:])
+def said(i):
+    q, r = i.request, i.response
+    headers = {
+        name: [value.encode("utf-8" if max(value) > "\\xff" else "latin-1").hex() for value in values]
+        for name, values in r.headers.items()
+    }
+    return [q.method, q.uri, q.headers, q.body.body_type, q.body.content, r.status, headers, r.body.body_type,
+            r.body.content, i.recorded_at]
+print(json.dumps([[said(i) for i in one.interactions] == [said(i) for i in other.interactions] for other in others]))
+"""
+
+
+@pytest.mark.skipif(peer("cassetter") is None, reason="cassetter is not installed beside the benchmarks")
+def test_requests_gets_what_was_recorded_from_cassetter(tmp_path: Path) -> None:
+    headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Encoding", "gzip"), ("Content-Length", "31")]
+    one = Interaction(
+        Request("POST", "http://localhost:9/a?b=c", [("Content-Type", "application/json")], Body('{"a":1}')),
+        Response(201, "Created", headers, Body("žluťoučký", coding="gzip")),
+    )
+    path = tmp_path / "out.yaml"
+    path.write_bytes(written(FORMAT, [one]))
+    assert in_peer("cassetter", SEND, str(path)) == [201, "žluťoučký", "13"]
+
+
+SEND = """
+import json, sys
+import cassetter, requests
+with cassetter.use_cassette(sys.argv[1], record_mode="none", match_on=["method", "uri", "json_body"]):
+    got = requests.post("http://localhost:9/a?b=c", json={"a": 1})
+print(json.dumps([got.status_code, got.content.decode(), got.headers["Content-Length"]]))
 """
