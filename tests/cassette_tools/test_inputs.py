@@ -18,8 +18,8 @@ def make(folder: Path, *names: str) -> None:
         (folder / name).write_text(name)
 
 
-def test_a_folder_stands_for_the_jsonl_files_below_it(tmp_path: Path) -> None:
-    make(tmp_path, "b.jsonl", "a/c.jsonl", "a/c.yaml", "a/d/e.jsonl", "elsewhere/f.jsonl")
+def test_a_folder_stands_for_the_files_below_it_that_may_be_cassettes(tmp_path: Path) -> None:
+    make(tmp_path, "b.jsonl", "a/c.jsonl", "a/c.yaml", "a/c.HAR.gz", "a/c.txt", "a/d/e.jsonl", "elsewhere/f.jsonl")
     (tmp_path / "a" / "away").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "a" / "link.jsonl").symlink_to(tmp_path / "elsewhere" / "f.jsonl")
     (tmp_path / "a" / "folder.jsonl").mkdir()
@@ -28,7 +28,9 @@ def test_a_folder_stands_for_the_jsonl_files_below_it(tmp_path: Path) -> None:
     found = find_inputs([str(tmp_path / "a"), str(tmp_path / "b.jsonl")])
 
     assert [(os.path.relpath(one.path, tmp_path), str(one.inside)) for one in found] == [
+        ("a/c.HAR.gz", "c.HAR.gz"),
         ("a/c.jsonl", "c.jsonl"),
+        ("a/c.yaml", "c.yaml"),
         ("a/link.jsonl", "link.jsonl"),
         ("a/d/e.jsonl", "d/e.jsonl"),
         ("b.jsonl", "None"),

@@ -189,16 +189,16 @@ def test_a_folder_is_gone_through_and_what_is_wrong_is_told_at_the_end(tmp_path:
         (["it.jsonl", "-o", "there.jsonl"], "there.jsonl exists already. Choose another path, or"),
         (["it.jsonl", "there.jsonl", "-o", "there.jsonl"], "there.jsonl is a file, and there are several"),
         (["it.jsonl", "there.jsonl", "-o", "-"], "The standard output takes one cassette"),
-        (["folder", "-o", "x"], "There is no *.jsonl file in folder"),
+        (["folder", "-o", "x"], "There is no cassette in folder"),
         (["none.jsonl", "--in-place"], "none.jsonl: there is no such file"),
-        (["there.jsonl", "--in-place"], "there.jsonl: not a cassette: it looks like a YAML cassette"),
+        (["there.jsonl", "--in-place"], "there.jsonl: not a cassette: it looks like an OpenAPI description"),
         (["it.jsonl", "--in-place", "--jobs", "0"], "'--jobs'"),
         (["it.jsonl", "--in-place", "--policy", "none.toml"], "none.toml"),
     ],
 )
 def test_what_cannot_work_is_told_and_changes_nothing(tmp_path: Path, arguments: list[str], said: str) -> None:
     with_secret().write(tmp_path / "it.jsonl")
-    (tmp_path / "there.jsonl").write_text("interactions: []\n")
+    (tmp_path / "there.jsonl").write_text("openapi: 3.1.0\n")
     (tmp_path / "folder").mkdir()
     before = {name: (tmp_path / name).read_bytes() for name in ("it.jsonl", "there.jsonl")}
 
