@@ -58,9 +58,9 @@ def _read(stream: InputStream) -> Iterator[Element]:
 
 def _body(message: dict[str, Any], number: int, stream: InputStream) -> Any:  # noqa: ANN401 - what a file says
     """Give the body as cassetter's YAML has it."""
-    if "body_type" not in message:
+    if "body_type" not in message and "body_content" not in message:
         return message.pop("body", None)
-    kind, content = message.pop("body_type"), message.pop("body_content", None)
+    kind, content = message.pop("body_type", None), message.pop("body_content", None)
     if kind == "json":
         try:
             content = json.loads(content, parse_int=number_of) if isinstance(content, str) else content

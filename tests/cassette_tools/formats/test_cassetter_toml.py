@@ -121,6 +121,7 @@ def test_unknown_keys_are_kept() -> None:
     ("old", "new", "said"),
     [
         (b'method = "GET"\n', b"", "a.file, interaction 1: the request has no method"),
+        (b'body_type = "text"\n', b"", "a.file, interaction 1: a body has no type that cassetter knows"),
         (b"status = 200", b"status = 2.5", "a.file, interaction 1: the response has no status"),
         (b'body_type = "text"', b'body_type = "json"', "a.file, interaction 1: a JSON body is no JSON"),
         (b'body_type = "text"', b'body_type = "binary"', "a.file, interaction 1: a binary body is not hexadecimal"),
