@@ -107,6 +107,8 @@ def _read(text: str, column: int) -> tuple[Any, int | None]:  # noqa: C901 - one
         if dash or spaces != indent or pending is not None:
             at = len(spaces)
             if at <= column and root and (at < column or not dash):
+                if len(root) != 1:
+                    raise _UnsureError
                 if pending is not None:
                     top[pending] = None
                 return root[0], _start_of(text, len(tokens) - 1 - sum(1 for _ in left))

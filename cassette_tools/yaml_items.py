@@ -196,26 +196,23 @@ class YamlItems:
             if size > MOST_REST:
                 raise _rest_too_large(self._stream)
         nodes = self._nodes
-        nodes.open(b"".join(parts), line - 1)
-        event = nodes.next()
-        if type(event).__name__ == "MappingStartEvent" and self.key is not None:
+        before = b"- 'x'\n" if self.key is None else b"x: 'x'\n"  # so that it is what follows, and no beginning
+        nodes.open(before + b"".join(parts), line - 2)
+        for _ in range(3):  # what stands before: a list or a mapping begins, and two scalars, or a scalar and its end
+            nodes.next()
+        if self.key is not None:
             self._take_keys()
-        elif event is not None:
-            raise nodes.wrong(event, "something else follows the list", "Remove it.")
         nodes.finish()
 
     def _take_keys(self) -> None:
         """Take the keys of a mapping that was begun."""
         nodes = self._nodes
         while type(event := nodes.next()).__name__ != "MappingEndEvent":
-            if event is None:
-                return
-            key = nodes.key(event)
-            self._take_key(key, nodes.next())
+            self._take_key(event, nodes.key(event), nodes.next())
 
-    def _take_key(self, key: str, event: Event) -> None:
+    def _take_key(self, place: Event, key: str, event: Event) -> None:
         if key == self.key:
-            raise self._nodes.wrong(event, f"`{key}` stands there twice", "Put all interactions into one list.")
+            raise self._nodes.wrong(place, f"`{key}` stands there twice", "Put all interactions into one list.")
         self.rest[key] = self._nodes.build(event)
         self._nodes.weigh_rest()
 
@@ -231,14 +228,14 @@ class YamlItems:
         elif kind == "MappingStartEvent":
             found = False
             while type(event := nodes.next()).__name__ != "MappingEndEvent":
-                key = nodes.key(event)
+                place, key = event, nodes.key(event)
                 event = nodes.next()
                 if key in self._keys and not found and type(event).__name__ == "SequenceStartEvent":
                     found = True
                     self.key = key
                     yield from self._items(source, number)
                 else:
-                    self._take_key(key, event)
+                    self._take_key(place, key, event)
             if not found:
                 raise self._no_list()
         else:
