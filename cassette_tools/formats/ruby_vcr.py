@@ -57,7 +57,7 @@ _OF_RUBY: Final = re.compile(
     rb"recorded_with\"?: ?\"?VCR \d|recorded_at\"?: ?\"?(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), "
     rb"|encoding\"?: ?\"?(?:UTF-8|US-ASCII|ASCII-8BIT)|http_version\"?:|adapter_metadata\"?:"
 )
-_ERB: Final = re.compile(r"<%(?!%)[^%]*+(?:%(?!>)[^%]*+)*+%>")
+_ERB: Final = re.compile(r"<%(?!%)")
 _AS_IS: Final = frozenset({"", "UTF-8", "US-ASCII", "ASCII-8BIT", "BINARY"})
 _ENCODING: Final = re.compile(
     r"ISO-8859-\d{1,2}|WINDOWS-\d{3,4}|KOI8-[RU]|UTF-(?:16|32)(?:LE|BE)?|SHIFT_JIS|EUC-(?:JP|KR)|GB(?:K|2312|18030)|BIG5"
@@ -147,10 +147,16 @@ def _refuse_erb(item: Item, stream: InputStream) -> None:
         elif kind is list:
             waiting += value
         elif isinstance(value, str):
-            if "<%" in value and _ERB.search(value):
+            if "<%" in value and _holds_erb(value):
                 raise _erb(f"{stream.name}, {item.place}")
         elif isinstance(value, Tagged):
             waiting.append(value.value)
+
+
+def _holds_erb(text: str) -> bool:
+    """Tell whether `<%` stands somewhere in front of a `%>`; `<%%` is ERB's way to write `<%`."""
+    opening = _ERB.search(text)
+    return opening is not None and text.rfind("%>") >= opening.end()
 
 
 def _erb_in_head(head: Head) -> int | None:

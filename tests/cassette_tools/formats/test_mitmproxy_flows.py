@@ -525,6 +525,14 @@ def test_a_value_without_a_version_is_no_flow() -> None:
         interactions_of(FORMAT, stream_of(written({"type": "http"})))
 
 
+def test_deep_keys_are_kept() -> None:
+    deep: list[Any] = []
+    for _ in range(190):
+        deep = [deep]
+
+    assert read_flow(metadata={"deep": deep}).extra["mitmproxy"]["metadata"] == {"deep": deep}
+
+
 def test_garbled_files_raise_nothing_else() -> None:
     chance = random.Random(4)
     whole = FILES[0].read_bytes()[:9000]

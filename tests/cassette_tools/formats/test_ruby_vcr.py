@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import random
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -166,13 +168,25 @@ def test_erb_around_the_items_is_called_erb(data: bytes) -> None:
         interactions_of(FORMAT, stream_of(data))
 
 
-@pytest.mark.parametrize("text", ["<%", "50 <% 60", "%>", "<%% kept %>", "a %> b <% c"])
+@pytest.mark.parametrize("text", ["<%", "50 <% 60", "%>", "<%% kept %>", "a %> b <% c", "<%>"])
 def test_signs_that_are_no_erb_are_data(text: str) -> None:
     one = read_one(f"{{status: {{code: 200}}, body: {{encoding: UTF-8, string: '{text}'}}}}")
 
     assert one.response is not None
     assert one.response.body is not None
     assert one.response.body.text() == text
+
+
+def test_many_signs_take_linear_time() -> None:
+    text = "<%a" * 300_000
+
+    began = time.process_time()
+    one = read_one(f"{{status: {{code: 200}}, body: {{encoding: UTF-8, string: '{text}'}}}}")
+    assert time.process_time() - began < 5
+
+    assert one.response is not None
+    assert one.response.body is not None
+    assert one.response.body.size == 900_000
 
 
 # -- what an item says
@@ -301,6 +315,13 @@ def test_what_is_wrong_is_one_error_with_its_place(data: bytes, said: str) -> No
 
     assert str(caught.value).startswith("some.yml")
     assert said in str(caught.value)
+
+
+def test_deep_keys_of_others_are_kept() -> None:
+    deep = "[" * 150 + "]" * 150
+    one = read_one(f"{{status: {{code: 200}}, more: {deep}}}")
+
+    assert json.dumps(one.extra["ruby-vcr"]["response"]["more"]).replace(" ", "") == deep
 
 
 def test_a_document_without_the_list_is_no_cassette() -> None:
