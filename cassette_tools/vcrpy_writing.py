@@ -437,7 +437,8 @@ def _request_body(interaction: Interaction, *, binary: bool) -> str | bytes | No
         return _stored(body)
     if _is_own(interaction) and body.wire is None and body.wire_size is None:
         return _stored(body)
-    return _as_stored(wire_of(body), body)
+    coded = _coded(body)
+    return _stored(body) if coded is None else coded
 
 
 def _response_parts(
@@ -451,10 +452,12 @@ def _response_parts(
         own = _is_own(interaction)
         client = _client(interaction)
         is_decoded = body.wire is None and body.wire_size is None if own else client in _DECODED
+        if own and body.wire is not None:
+            return _as_text(body.wire), headers
         if not is_decoded:
-            coded = wire_of(body) if binary and (own or client in _CODED) else None
+            coded = _coded(body) if binary and (own or client in _CODED) else None
             if coded is not None:
-                return _as_stored(coded, body), headers
+                return coded, headers
             losses.left_out("coding-headers")
             headers = _without_coding(headers, body)
     stored = _stored(body)
@@ -467,13 +470,12 @@ def _stored(body: Body) -> str | bytes:
     return body.read() if text is None else text
 
 
-def _as_stored(coded: bytes | None, body: Body) -> str | bytes:
-    if coded is None:
-        return _stored(body)
-    try:
-        return coded.decode()
-    except UnicodeDecodeError:
-        return coded
+def _coded(body: Body) -> bytes | None:
+    """Give a body with its coding on. None where it cannot be put on, or gives text: that reads as decoded already."""
+    if body.wire is None and not body.size:
+        return None
+    coded = wire_of(body)
+    return None if coded is None or isinstance(_as_text(coded), str) else coded
 
 
 def _without_coding(headers: Headers, body: Body) -> Headers:
