@@ -30,12 +30,14 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: setup  ## Write docs/cli.md anew from the commands' own help
+docs: setup  ## Write the pages anew that are made from the code: docs/cli.md, docs/formats.md
 	$(BIN)/python -m cassette_tools.reference > docs/cli.md
+	$(BIN)/python -m cassette_tools.formats_page > docs/formats.md
 
 benchmark: setup  ## This recorder beside the bare program and its peers; two hours
 	$(BIN)/python benchmarks/record.py
 	$(BIN)/python benchmarks/redact.py
+	$(BIN)/python benchmarks/convert.py
 
 setup: $(STAMP)
 

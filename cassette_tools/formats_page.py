@@ -50,8 +50,8 @@ says these things.
 """
 
 _BEYOND: Final = """\
-Some things are lost with every format but the first: what a cassette says of its recording itself (who recorded, when,
-under which redaction), unless the target is of the same family; and keys of other tools.
+Two things are lost with every format but cassette JSONL: what a cassette says of its recording itself (who recorded,
+when, under which redaction), unless the target is of the same family; and keys of other tools.
 
 A body that was stored compressed is unpacked in a cassette of this toolkit. Where a format needs it compressed, it is
 compressed anew: the content is the same, the compressed bytes may differ.
