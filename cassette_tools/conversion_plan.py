@@ -15,12 +15,13 @@ from cassette_tools.formats import all_formats, format_named, format_of_suffix
 from cassette_tools.input_stream import open_input
 from cassette_tools.packing import SUFFIXES, packing_of
 from cassette_tools.recognition import recognize
-from recorder.errors import OutputError, UsageError
+from recorder.errors import CassetteReadError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cassette_tools.formats import Format
+    from recorder.errors import RecorderError
 
 __all__ = ["Job", "Plan", "plan"]
 
@@ -53,30 +54,37 @@ class Job:
         to = self.to or _counterpart(self.inputs[0], source)
         target = self.target
         if self.beside and target is not None:
-            target = target.with_name(_stem(target.name) + to.suffixes[0])
+            target = target.with_name(_stem(target.name) + _suffix(to, self.packing))
         return Job(self.inputs, target, to, self.packing, walked=self.walked)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The jobs of a call, and the number of bytes that they read, as far as that is known."""
+    """The jobs of a call, and the number of bytes that they read, as far as that is known.
+
+    `unread` are folders that could not be looked into, and why.
+    """
 
     jobs: tuple[Job, ...]
     size: int
+    unread: tuple[tuple[str, RecorderError], ...] = ()
 
 
 def plan(inputs: Sequence[str], output: str | None, to: str | None) -> Plan:
-    """Make the plan. Raises UsageError where the arguments cannot be meant, OutputError for an unreadable folder."""
+    """Make the plan. Raises UsageError where the arguments cannot be meant, CassetteReadError where nothing is left."""
     if inputs.count("-") > 1:
         raise UsageError("The standard input comes once: give - once.")
     target, packing = _target(to)
     if output is not None and output != "-":
         packing = packing_of(output) or packing
-    found = list(_found(inputs, output))
+    unread: list[tuple[str, RecorderError]] = []
+    found = list(_found(inputs, output, unread))
     if not found:
+        if unread:
+            raise unread[0][1]
         raise UsageError(f"There is no file in {', '.join(inputs)}.")
     size = sum(_size(path) for path, _, _ in found)
-    return Plan(tuple(_jobs(inputs, output, target, packing, found)), size)
+    return Plan(tuple(_jobs(inputs, output, target, packing, found)), size, tuple(unread))
 
 
 def _jobs(
@@ -131,7 +139,9 @@ def _target(to: str | None) -> tuple[Format | None, str | None]:
     return format_named(to, reading=False), packing
 
 
-def _found(inputs: Sequence[str], output: str | None) -> Iterator[tuple[str, Path | None, bool]]:
+def _found(
+    inputs: Sequence[str], output: str | None, unread: list[tuple[str, RecorderError]]
+) -> Iterator[tuple[str, Path | None, bool]]:
     """Give the files that are meant: path, its place below the folder that was walked, whether one was walked."""
     avoided = None if output in (None, "-") else os.path.realpath(str(output))
     known: set[tuple[int, int]] = set()
@@ -139,18 +149,23 @@ def _found(inputs: Sequence[str], output: str | None) -> Iterator[tuple[str, Pat
         if path == "-" or not Path(path).is_dir():
             yield path, None, False
             continue
-        for one in _walk(Path(path), avoided):
-            status = one.stat()
+        for one in _walk(Path(path), avoided, unread):
+            try:
+                status = one.stat()
+            except FileNotFoundError:  # it went away meanwhile
+                continue
             if (status.st_dev, status.st_ino) not in known:
                 known.add((status.st_dev, status.st_ino))
                 yield str(one), one.relative_to(path), True
 
 
-def _walk(folder: Path, avoided: str | None) -> Iterator[Path]:
+def _walk(folder: Path, avoided: str | None, unread: list[tuple[str, RecorderError]]) -> Iterator[Path]:
     """Give the files below a folder that may be cassettes by their names, without following links to folders."""
 
     def failed(error: OSError) -> None:
-        raise OutputError(f"{error.filename}: the folder cannot be read: {error.strerror}. Check its permissions.")
+        reason = error.strerror or "an I/O error"
+        said = f"{error.filename}: the folder cannot be read: {reason}. Check its permissions."
+        unread.append((str(error.filename), CassetteReadError(said)))
 
     for place, folders, names in os.walk(folder, onerror=failed):
         folders[:] = sorted(
@@ -170,6 +185,12 @@ def _counterpart(path: str, source: str | None) -> Format:
         with open_input(path) as stream:
             known = recognize(stream).name
     return format_named(_EVERYDAY if known == _OURS else _OURS, reading=False)
+
+
+def _suffix(to: Format, packing: str | None) -> str:
+    """Give the end of the name of a file, or of a folder, in a format."""
+    own = to.suffixes[0] if to.suffixes and to.write_folder is None else ""
+    return own + next((suffix for suffix, one in SUFFIXES.items() if one == packing), "")
 
 
 def _stem(name: str) -> str:

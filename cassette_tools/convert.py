@@ -26,7 +26,7 @@ from cassette_tools.interaction import Interaction
 from cassette_tools.losses import FACETS, Losses, describe, differences
 from cassette_tools.packing import packed
 from cassette_tools.recognition import recognize
-from recorder.errors import BadCassetteError, ConversionError, OutputError, UsageError
+from recorder.errors import BadCassetteError, CassetteReadError, ConversionError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -130,7 +130,7 @@ def convert_file(
         if asked.verify:
             _verify(draft, work)
         if replaces is None:
-            os.fchmod(draft.fileno(), _mode_of(inputs[0]))
+            os.fchmod(draft.fileno(), _mode_of(inputs))
         draft.publish(replaces=replaces, force=force)
     return outcome
 
@@ -194,6 +194,7 @@ def convert_folder(
             size += len(content)
             _write_into(beside, name, content)
         outcome = work.finish(size)
+        _open_up(beside, _mode_of(inputs))
         _put_in_place(beside, target)
     return outcome
 
@@ -350,7 +351,7 @@ def _replaced(target: Path, inputs: Sequence[str], *, force: bool) -> os.stat_re
     if target.is_dir():
         raise UsageError(f"{target} is a folder; name a file in it.")
     for path in inputs:
-        if path != "-" and Path(path).exists() and target.samefile(path):
+        if path != "-" and os.path.exists(path) and target.samefile(path):  # noqa: PTH110 - raises nothing
             raise UsageError(f"{target} is read and written at once. Name another file with -o.")
     if not target.is_file():
         raise UsageError(f"{target} is a device, a pipe or a socket. Give a file, or - for the standard output.")
@@ -359,11 +360,20 @@ def _replaced(target: Path, inputs: Sequence[str], *, force: bool) -> os.stat_re
     return found
 
 
-def _mode_of(path: str) -> int:
-    """Give the permissions for what says the same as the file at `path`: that file's own."""
-    if path == "-":
-        return 0o600
-    return stat.S_IMODE(Path(path).stat().st_mode) & 0o666
+def _mode_of(inputs: Sequence[str]) -> int:
+    """Give the permissions for what says the same as the files `inputs`: those that all of them grant."""
+    mode = 0o666
+    for path in inputs:
+        mode &= 0o600 if path == "-" else stat.S_IMODE(_status(path).st_mode)
+    return mode
+
+
+def _status(path: str) -> os.stat_result:
+    try:
+        return Path(path).stat()
+    except OSError as error:
+        reason = error.strerror or "an I/O error"
+        raise CassetteReadError(f"{path}: went away while it was read: {reason}. Try again.") from error
 
 
 @contextlib.contextmanager
@@ -388,6 +398,14 @@ def _write_into(folder: Path, name: str, content: bytes) -> None:
             file.write(content)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}. Free some space.") from error
+
+
+def _open_up(folder: Path, mode: int) -> None:
+    """Give the files below a folder a mode, and the folders a fitting one: who may read may enter."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            Path(place, name).chmod(mode)
+        Path(place).chmod(0o700 | mode | (mode & 0o444) >> 2)
 
 
 _OLD: Final = ".replaced"

@@ -106,6 +106,7 @@ def convert(
 
     with stoppable(), reading(inputs[0], planned.size or None) as told:
         run.all(planned.jobs, told)
+    run.troubles.extend(planned.unread)
     run.show(as_json=as_json, quiet=quiet)
     raise typer.Exit(run.code)
 
