@@ -130,10 +130,10 @@ def _own(interaction: Interaction) -> dict[str, Any]:
 def _started(started_at: str | None, given: object, own: dict[str, Any]) -> str:
     if type(given) is str and instant(given) == started_at:
         return given
-    written = _EPOCH if started_at is None else started_at
-    if instant(written) != started_at:
-        own["started_at"] = started_at
-    return written
+    if started_at is not None and instant(started_at) == started_at:
+        return started_at
+    own["started_at"] = started_at
+    return _EPOCH
 
 
 def _timings(known: dict[str, float], given: object, own: dict[str, Any]) -> dict[str, Any]:

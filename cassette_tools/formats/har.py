@@ -121,6 +121,7 @@ class _About:
         self._losses = options.losses
         self._log: dict[str, Any] = {}
         self._others: dict[str, Any] = {}
+        self._origin: dict[str, Any] = {}
 
     def take(self, values: dict[str, Any]) -> None:
         """Add what one archive says."""
@@ -130,15 +131,15 @@ class _About:
         if type(pages) is list and type(self._log.get("pages")) is list:
             self._log["pages"] = [*self._log["pages"], *pages]
             del log["pages"]
-        if origin:
-            log[_ORIGIN] = origin
         others = {key: value for key, value in values.items() if key != "log"}
-        fits = [_add(self._log, log), _add(self._others, others)]
+        fits = [_add(self._log, log), _add(self._others, others), _add(self._origin, origin)]
         if not all(fits) and self._losses is not None:
             self._losses.envelopes += 1
 
     def end(self) -> bytes:
         """Give what stands behind the list of entries."""
+        if self._origin:
+            self._log[_ORIGIN] = self._origin
         log, others = orjson.dumps(self._log)[1:], orjson.dumps(self._others)[1:]
         return (b"," if self._log else b"") + log + (b"," if self._others else b"") + others + b"\n"
 
