@@ -126,7 +126,7 @@ class _About:
     def take(self, values: dict[str, Any]) -> None:
         """Add what one archive says."""
         log = dict(_log(values))
-        origin = {key: log.pop(key) for key in ("creator", "version") if key in log}
+        origin: dict[str, Any] = {key: log.pop(key) for key in ("creator", "version") if key in log}
         pages = log.get("pages")
         if type(pages) is list and type(self._log.get("pages")) is list:
             self._log["pages"] = [*self._log["pages"], *pages]
