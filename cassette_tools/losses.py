@@ -285,9 +285,7 @@ def _bits(interaction: Interaction) -> int:  # noqa: C901 - one look at everythi
         bits |= _REASON
     if response.trailers:
         bits |= _TRAILERS
-    if response.body is not None:
-        bits |= _body_bits(response.body)
-    return bits
+    return bits | (_EMPTY if response.body is None else _body_bits(response.body))
 
 
 def _body_bits(body: Body) -> int:
@@ -325,7 +323,7 @@ def _header_bits(headers: Headers, repeated: int) -> int:
 def _shape(names: tuple[str, ...]) -> int:
     bits = 0
     order = [(name.lower(), name) for name in names]
-    if order != sorted(order):
+    if order != sorted(order) or list(names) != sorted(names):  # some writers sort one way, some the other
         bits |= _UNORDERED
     before, seen = None, set()
     for name in names:
@@ -436,17 +434,21 @@ def _without_emptiness(said: Description) -> None:
     for part in ("request", "response"):
         body = said.get(f"{part}.body")
         if body is not None and body["size"] == 0 and said.get(f"{part}.complete", (True, None))[0]:
-            for key in (f"{part}.{name}" for name in ("body", "coding", "wire_size", "complete", "framing", "removed")):
-                said.pop(key, None)
+            _forget_body(said, part)
         elif body is None:
             said.pop(f"{part}.body", None)
+
+
+def _forget_body(said: Description, part: str) -> None:
+    for name in ("body", "coding", "wire_size", "complete", "framing", "removed"):
+        said.pop(f"{part}.{name}", None)
 
 
 def _without_binary(part: str) -> Callable[[Description], None]:
     def forget(said: Description) -> None:
         body = said.get(f"{part}.body")
         if body is not None and not body["text"]:
-            said[f"{part}.body"] = None
+            _forget_body(said, part)
 
     return forget
 

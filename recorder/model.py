@@ -33,7 +33,8 @@ class Body:
     """The description of a body. Sizes are bytes; `sha256` is 64 hexadecimal digits of the stored bytes, or None.
 
     `size` counts the stored bytes (content coding taken off), `wire_size` the bytes sent or received, without chunks'
-    frames (None where a conversion did not know it). `pieces` counts the body lines that hold the content; None when the interaction line itself does.
+    frames (None where a conversion did not know it). `pieces` counts the body lines that hold the content; None when
+    the interaction line itself does.
     """
 
     size: int
