@@ -344,7 +344,7 @@ def _as_sent(request: Request) -> tuple[str | None, Mark]:
         return None, {}
     declared = ", ".join(split_codings(header(request.headers, "content-encoding") or ""))
     wire = wire_of(body) if body.coding is not None and body.coding == declared else None
-    if wire is not None:
+    if wire is not None and not _is_text(wire):  # of text a reader would think that it is decoded
         mark: Mark = {}
         return _told(Body(wire), request.headers, mark), mark
     mark = coding_mark(request.headers, body)
@@ -362,6 +362,14 @@ def _told(body: Body, headers: Headers, mark: Mark) -> str:
     elif (decoded := may_be_base64(text)) is not None and verdict_of(text, decoded, headers) != "text":
         mark["body"] = "text"
     return text
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 FORMAT: Final = Format(

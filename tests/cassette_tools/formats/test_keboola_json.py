@@ -182,6 +182,16 @@ def test_vcrpy_loads_what_is_written(given_: list[Interaction]) -> None:
             assert response["body"]["string"] == text.encode()
 
 
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, br"])
+@pytest.mark.parametrize("content", ["", "a", b"\xff", "x" * 100])
+def test_a_coded_body_of_a_request_is_written_as_it_was_sent_and_comes_back(coding: str, content: str | bytes) -> None:
+    request = Request("POST", "http://a/", [("Content-Encoding", coding)], Body(content, coding=coding))
+    (back,) = only_interactions(FORMAT, written(FORMAT, [Interaction(request, Response(200, "", []))]))
+    body = back.request.body
+    assert body is not None
+    assert (body.read(), body.coding) == (Body(content).read(), coding)
+
+
 def test_metadata_and_tables_of_a_database_go_through() -> None:
     file = cassette(ITEM, db_interactions=[{"sql": "SELECT 1"}], note="n")
     read = elements(FORMAT, file)
