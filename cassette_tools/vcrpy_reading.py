@@ -250,7 +250,7 @@ class _Reading:
         code = said.get("code")
         message = said.get("message")
         status = self._code(code)
-        if type(message) is not str or len(said) != 2 or type(code) is str:
+        if type(message) is not str or len(said) != 2 or type(code) is str or not _is_latin(message):
             odd["status"] = _packed(said)
             if isinstance(message, bytes):
                 message = message.decode("latin-1")
@@ -295,7 +295,7 @@ class _Reading:
         if {type(text) for pair in headers for text in pair} != _ONLY_TEXT:
             return self._odd_headers(said, odd)
         text = "".join(map("".join, headers))
-        if not text.isascii() and not _is_latin(text):
+        if not _is_latin(text):
             return self._odd_headers(said, odd)
         if single and len({*map(str.lower, said)}) != len(said):
             odd["headers"] = _packed(said)
@@ -454,6 +454,8 @@ def _resolved(value: Any) -> Any:  # noqa: ANN401 - as read
 
 
 def _is_latin(text: str) -> bool:
+    if text.isascii():
+        return True
     try:
         text.encode("latin-1")
     except UnicodeEncodeError:
@@ -463,7 +465,7 @@ def _is_latin(text: str) -> bool:
 
 def _as_latin(text: str) -> str:
     """Give text of a header byte by byte: beyond U+00FF, the bytes of its UTF-8."""
-    return text if text.isascii() or _is_latin(text) else text.encode("utf-8", "surrogatepass").decode("latin-1")
+    return text if _is_latin(text) else text.encode("utf-8", "surrogatepass").decode("latin-1")
 
 
 def _base64(data: bytes) -> str:

@@ -21,7 +21,7 @@ _OLD: Final = re.compile(rb"^ *- request: +!!python/object:vcr\.request\.Request
 _OLD_PLAIN: Final = re.compile(rb"^- (?:request|response):", re.MULTILINE)
 _OLD_PARTS: Final = re.compile(rb"^ +protocol:[ \t]", re.MULTILINE)
 _FOREIGN: Final = re.compile(
-    rb"^[ \t]*(?:- )?(?:form: (?:\{\}|$)|recorded_with: |type: (?:text|binary|json|empty)[ \t]*$)"
+    rb"^[ \t]*(?:- )?(?:form: (?:\{\}|$)|recorded_with: |type: (?:text|binary|json|none)[ \t]*$)"
     rb"|!ruby/",
     re.MULTILINE,
 )
@@ -37,7 +37,7 @@ def sniff(head: Head) -> int:
             return 95
         return 80 if _OLD_PLAIN.search(data) and _OLD_PARTS.search(data) else 0
     if _URI.search(data):
-        return 60 if _FOREIGN.search(data) else 90
+        return 30 if _FOREIGN.search(data) else 90
     return 40 if b"interactions: []" in data and head.whole else 10
 
 
