@@ -125,6 +125,8 @@ class _Entry:
             extra.update({key: value for key, value in entry.items() if key not in _ENTRY})
         if entry.get("cache"):
             extra["cache"] = entry["cache"]
+        if self._item.mended and b"\\u" in self._item.data:
+            self._remark("Lone surrogates stand for bytes in headers and bodies, and elsewhere for no character.")
         request = self._request(entry["request"])
         response, error = self._response(entry.get("response"), request.method)
         if "error" in own:

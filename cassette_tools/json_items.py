@@ -35,6 +35,8 @@ MOST_REST: Final = 16 << 20
 """Bytes of everything beside the list, in all."""
 DEPTH: Final = 200
 """Levels of nesting, those around the list included."""
+_KEY_COST: Final = 100
+"""Bytes that a key costs in memory beside its text; it counts towards MOST_REST."""
 
 _TRIM: Final = 256 * 1024
 """Bytes already read that may stay in front of the buffer."""
@@ -79,13 +81,15 @@ class JsonItems:
     """The objects in the list at `path`, a tuple of keys; an empty one means that the document is the list.
 
     Iterate once. `rest` holds all other keys of the objects on the path, nested as they are, as far as they were read:
-    those in front of the list are there at the first item, those behind it when the iteration has ended.
+    those in front of the list are there at the first item, those behind it when the iteration has ended. `tell_lone` is
+    false for a reader that looks after lone surrogates itself.
 
     Raises BadCassetteError for what is broken, too large or nested too deeply, and NotACassetteError where the document
     is no JSON object, or has no such list.
     """
 
-    def __init__(self, stream: InputStream, path: tuple[str, ...]) -> None:
+    def __init__(self, stream: InputStream, path: tuple[str, ...], *, tell_lone: bool = True) -> None:
+        self._tell_lone = tell_lone
         self.rest: dict[str, Any] = {}
         self._path = path
         self._text = _Text(stream)
@@ -145,7 +149,8 @@ class JsonItems:
         text = self._text
         if text.next() != b'"':
             raise text.broken("a key is missing")
-        start = text.scan(MOST_REST)
+        start = text.scan(max(MOST_REST - self._rest_size, 0))
+        self._rest_size += text.pos - start + _KEY_COST
         data = bytes(text.buffer[start : text.pos])
         key = self._parsed(data, text.line_of(start), text.place())
         if text.next() != b":":
@@ -155,7 +160,7 @@ class JsonItems:
 
     def _beside(self) -> Any:  # noqa: ANN401 - any JSON value
         text = self._text
-        start = text.scan(MOST_REST - self._rest_size)
+        start = text.scan(max(MOST_REST - self._rest_size, 0))
         self._rest_size += text.pos - start
         data = bytes(text.buffer[start : text.pos])
         return self._parsed(data, text.line_of(start), text.place())
@@ -282,7 +287,7 @@ class JsonItems:
             ) from error
         except RecursionError as error:
             raise self._too_deep(line) from error
-        if lone:
+        if lone and self._tell_lone:
             stream.remark("Lone surrogates are no characters; U+FFFD stands for them.", place)
         return value
 

@@ -51,7 +51,7 @@ def _read(stream: InputStream) -> Iterator[Element]:
     from cassette_tools.har_reading import Entries  # noqa: PLC0415 - only where a HAR is read
     from cassette_tools.json_items import JsonItems  # noqa: PLC0415 - only where a HAR is read
 
-    items = JsonItems(stream, ("log", "entries"))
+    items = JsonItems(stream, ("log", "entries"), tell_lone=False)
     entries: Entries | None = None
     told: dict[str, Any] = {}
     for item in items:

@@ -236,9 +236,11 @@ def test_an_item_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_what_stands_beside_the_list_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_items, "MOST_REST", 1 << 20)
-    data = b'{"b":"' + b"x" * 700_000 + b'","c":"' + b"x" * 700_000 + b'","a":[]}'
-    with pytest.raises(BadCassetteError, match="larger than"):
-        values(data, ("a",))
+    long = b'{"b":"' + b"x" * 700_000 + b'","c":"' + b"x" * 700_000 + b'","a":[]}'
+    many = b"{" + b"".join(b'"%d":1,' % number for number in range(20_000)) + b'"a":[]}'
+    for data in (long, many):
+        with pytest.raises(BadCassetteError, match="larger than"):
+            values(data, ("a",))
 
 
 def test_lone_surrogates_become_a_character_and_a_remark() -> None:
