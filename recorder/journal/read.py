@@ -700,8 +700,8 @@ def _may_be_header(data: bytes | bytearray, start: int, end: int) -> bool:
 # -- what is not a cassette
 
 _MAGIC: Final = (
-    (b"\x1f\x8b", "it is a gzip file. Unpack it first."),
-    (b"\x28\xb5\x2f\xfd", "it is a zstandard file. Unpack it first."),
+    (b"\x1f\x8b", "it is a gzip file. Unpack it first: ctools convert FILE --to jsonl"),
+    (b"\x28\xb5\x2f\xfd", "it is a zstandard file. Unpack it first: ctools convert FILE --to jsonl"),
     (b"BZh", "it is a bzip2 file. Unpack it first."),
     (b"\xfd7zXZ", "it is an xz file. Unpack it first."),
     (b"PK\x03\x04", "it is a zip archive. Unpack it first."),
@@ -710,6 +710,7 @@ _MAGIC: Final = (
     (b"\xfe\xff", "it is UTF-16 text. A cassette is UTF-8."),
 )
 _ADVICE: Final = "Give a file that `ctools record` or `recorder.record` wrote."
+_CONVERT: Final = "Convert it first: ctools convert FILE --to jsonl"
 
 
 def _looks_like(opening: bytes) -> str:
@@ -722,14 +723,14 @@ def _looks_like(opening: bytes) -> str:
         return f"it is empty. {_ADVICE}"
     if b"\0" in text:
         return f"it is binary data. {_ADVICE}"
-    for said, found in (
-        ("HTML", text.startswith((b"<!doctype html", b"<html"))),
-        ("XML", text.startswith(b"<")),
-        ("a HAR document", text.startswith(b"{") and b'"log"' in text[:64]),
-        ("a JSON cassette of another recorder", text.startswith(b"{") and b'interactions"' in text),
-        ("JSON of another kind", text.startswith((b"{", b"["))),
-        ("a YAML cassette, as vcrpy writes it", b"interactions:" in text),
+    for said, found, advice in (
+        ("HTML", text.startswith((b"<!doctype html", b"<html")), _ADVICE),
+        ("XML", text.startswith(b"<"), _ADVICE),
+        ("a HAR document", text.startswith(b"{") and b'"log"' in text[:64], _CONVERT),
+        ("a JSON cassette of another recorder", text.startswith(b"{") and b'interactions"' in text, _CONVERT),
+        ("JSON of another kind", text.startswith((b"{", b"[")), _ADVICE),
+        ("a YAML cassette, as vcrpy writes it", b"interactions:" in text, _CONVERT),
     ):
         if found:
-            return f"it looks like {said}. {_ADVICE}"
+            return f"it looks like {said}. {advice}"
     return f"its first line is no header. {_ADVICE}"

@@ -16,7 +16,7 @@ from tests.recorder.journal.schema import SCHEMA, complaints, validator
 from tests.recorder.journal.written import cassette, exchange, objects
 
 FORMAT_PAGE = Path(__file__).parents[3] / "docs" / "format.md"
-TYPES = ["header", "process", "interaction", "body", "diagnosis", "end"]
+TYPES = ["header", "process", "interaction", "body", "diagnosis", "envelope", "end"]
 
 
 def examples() -> dict[str, dict[str, Any]]:
@@ -41,7 +41,7 @@ def test_the_examples_of_the_page_keep_to_the_schema(kind: str) -> None:
 
 def test_the_examples_of_the_page_are_a_cassette_that_strict_reads() -> None:
     shown = examples()
-    kinds = ["header", "process", "interaction", "body", "diagnosis", "end"]
+    kinds = ["header", "process", "interaction", "body", "diagnosis", "envelope", "end"]
     data = b"".join(json.dumps(shown[kind], ensure_ascii=False).encode() + b"\n" for kind in kinds)
     with Reader(io.BytesIO(data), mode="strict") as reader:
         lines = list(reader)
