@@ -57,6 +57,7 @@ _POST_DATA: Final = frozenset({"mimeType", "text", "encoding", "params"})
 _CONTENT: Final = frozenset({"size", "compression", "mimeType", "text", "encoding"})
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _ERROR_NAME: Final = re.compile(r"(?:net::|NS_)\w+")
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _BOUNDARY: Final = re.compile(r"boundary\s*=\s*\"?([^\";,\s]{1,70})", re.IGNORECASE)
 _VERSIONS: Final = {"": None, "unknown": None, "h2": "HTTP/2", "h3": "HTTP/3"}
 _TEXT: Final = (str, type(None))
@@ -404,7 +405,10 @@ class _Entry:
             raw = self._escaped(text)
             if raw is not None:
                 return raw
-        return bytes_of_text(text, charset_of(names), size)
+        # mitmproxy takes text without a character set for ISO-8859-1. Elsewhere a size may be that in characters.
+        may_be_bytes = not self._ours and "charset" not in names.get("content-type", "").lower()
+        may_be_bytes = may_be_bytes and (self._mitmproxy or _CONTROLS.search(text) is not None)
+        return bytes_of_text(text, charset_of(names), size, may_be_bytes=may_be_bytes)
 
     def _escaped(self, text: str) -> bytes | None:
         """Give the bytes of a text that has bytes as lone surrogates (PEP 383), as mitmproxy writes them."""

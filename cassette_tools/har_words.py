@@ -160,22 +160,18 @@ def charset_of(names: dict[str, str]) -> str | None:
     return None if found is None else _CODECS.get(found[1].lower())
 
 
-def bytes_of_text(text: str, charset: str | None, size: float | None) -> bytes | str:
+def bytes_of_text(text: str, charset: str | None, size: float | None, *, may_be_bytes: bool = False) -> bytes | str:
     """Give the bytes that a text of a HAR stood for; as text where they are its UTF-8.
 
     HAR has texts in Unicode, whatever they were on the wire. Where the `size` that the file gives is that of the text
-    in UTF-8, or in the character set that was declared, or of one byte a character, this is what it was; else the
-    character set counts, where it has all characters of the text.
+    in UTF-8, or in the character set that was declared, this is what it was; else the character set counts, where it
+    has all characters of the text. With `may_be_bytes`, a size of one byte a character says that each is a byte.
     """
     if text.isascii() or size == len(text.encode("utf-8", "surrogatepass")):
         return text
     declared = _encoded(text, charset)
-    if declared is not None and (size is None or len(declared) == size):
-        return declared
-    if size == len(text):
-        plain = _encoded(text, "iso8859_1")
-        if plain is not None:
-            return plain
+    if declared is None and may_be_bytes and size == len(text):
+        declared = _encoded(text, "iso8859_1")
     return text if declared is None else declared
 
 

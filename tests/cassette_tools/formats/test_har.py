@@ -140,7 +140,7 @@ JSON_BODY = json.dumps({"ok": True, "items": [1, 2, 3], "name": "žluťoučký k
 FOX = b"The quick brown fox jumps over the lazy dog; "
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if "omit" not in name])
+@pytest.mark.parametrize("name", [name for name in FILES if "omit" not in name and "by-hand" not in name])
 def test_every_tool_s_file_holds_what_went_over_the_wire(name: str) -> None:
     found = by_target(name)
     assert got(found["GET /json?q=a%20b&q=%C3%A9&empty="]) == JSON_BODY
@@ -218,6 +218,29 @@ def test_polly_writes_coded_bodies_as_on_the_wire() -> None:
     log = read((FIXTURES / "polly-6.0.6-node-http.har").read_bytes())[1]
     assert log["_recordingName"] == "loopback"
     assert log["creator"]["name"] == "Polly.JS"
+
+
+def test_what_devtools_export_is_read() -> None:
+    interactions, log, told = read((FIXTURES / "by-hand-chrome-devtools.har").read_bytes())
+    page, form, image, blocked, socket = interactions
+    assert told == {}
+    assert log["pages"][0]["id"] == "page_1"
+    assert page.request.headers == [("accept", "text/html"), ("cookie", "a=1; b=2")]
+    assert page.request.http_version == "HTTP/2.0"
+    assert page.timings_ms == {"connect": 8.5, "first_byte": 30.85, "total": 24}
+    assert got(page) == "<!doctype html>\n<p>é</p>\n<hr>".encode()
+    assert page.response is not None
+    assert page.response.body is not None
+    assert (page.response.body.coding, page.response.body.wire_size) == ("br", None)
+    assert (sent(form), got(form)) == (b"a=b+c&d=%26", b"")
+    assert (got(image) or b"")[:6] == b"GIF89a"
+    assert image.extra["har"]["response"]["bodySize"] == 0
+    assert blocked.response is None
+    assert blocked.error is not None
+    assert blocked.error["message"] == "net::ERR_BLOCKED_BY_CLIENT"
+    assert socket.response is not None
+    assert (socket.response.status, socket.response.body) == (101, None)
+    assert socket.extra["har"]["_webSocketMessages"][0]["data"] == "hello"
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -380,12 +403,20 @@ def test_binary_bodies_of_requests_are_read_in_every_way_that_tools_write_them(s
         ({"text": "plain", "encoding": "utf8"}, b"plain"),
         ({"text": "plain", "encoding": "rot13"}, b"plain"),
         ({"text": "é", "size": 2}, "é".encode()),
-        ({"text": "é", "size": 1}, b"\xe9"),
+        ({"text": "é", "size": 1}, "é".encode()),
+        ({"text": "\x00é", "size": 2}, b"\x00\xe9"),
         ({"text": "é", "size": -1}, "é".encode()),
     ],
 )
 def test_contents_of_all_encodings_are_read(content: dict[str, Any], expected: bytes) -> None:
     assert got(one(content={"size": len(expected), **content})) == expected
+
+
+def test_mitmproxy_gives_text_without_a_character_set_a_character_a_byte() -> None:
+    text = entry(content={"text": "Ã©", "size": 2}, response={"bodySize": 2})
+    mitmproxy = {"name": "mitmproxy", "version": "11"}
+    assert got(read(har(text, creator=mitmproxy))[0][0]) == "é".encode()
+    assert got(read(har(text))[0][0]) == "Ã©".encode()
 
 
 @pytest.mark.parametrize("charset", ["iso-8859-2", "windows-1250", "ISO-8859-2; foo=bar", '"iso-8859-2"'])
