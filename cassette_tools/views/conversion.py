@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from rich.text import Text
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["print_outcomes", "show_formats", "show_outcomes"]
 
-_SKIPPED_SHOWN = 5
+_SKIPPED_SHOWN: Final = 5
+_READABLE: Final = 100
+"""Characters of a line where there is no terminal."""
 
 
 def show_outcomes(
@@ -68,11 +70,10 @@ def _show_outcome(outcome: Outcome, page: Page) -> None:
 
 
 def _say(text: str, page: Page, *, indent: int = 0, style: str = "") -> None:
-    """Print a sentence; on a terminal, in lines that fit."""
-    text = visible(text)
-    lines = [text] if page.width is None else wrap(text, page.width - indent - 2, break_on_hyphens=False)
-    for number, line in enumerate(lines):
-        page.line(Text(" " * (indent + 2 * (number > 0 and page.width is not None)) + line, style=style))
+    """Print a sentence in lines that fit; where nothing says how much that is, in lines for reading."""
+    width = (page.width or _READABLE) - indent - 2
+    for number, line in enumerate(wrap(visible(text), width, break_on_hyphens=False, break_long_words=False)):
+        page.line(Text(" " * (indent + 2 * (number > 0)) + line, style=style))
 
 
 def _losses(outcome: Outcome) -> list[str]:
