@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sqlite3
-import uuid
 from base64 import b64encode
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +27,7 @@ from cassette_tools.stored_body import wire_of
 from recorder.errors import OutputError
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Iterator
 
     from cassette_tools.formats import WriteOptions
@@ -84,6 +83,8 @@ def _write_folder(elements: Iterable[Element], _options: WriteOptions) -> Iterat
 
 def _temporary() -> sqlite3.Connection:
     """Open a database in a file without a name, which goes when it is closed."""
+    import sqlite3  # noqa: PLC0415 - only where mappings are written
+
     database = sqlite3.connect("", isolation_level=None)
     database.execute("PRAGMA journal_mode = OFF")
     database.execute("BEGIN")
@@ -107,7 +108,7 @@ class _Waiting:
         digest = hashlib.sha256(pattern).digest()
         row = self._ask("SELECT turn, path, mapping FROM waiting WHERE request = ?", digest).fetchone()
         turn = 1 if row is None else row[0] + 1
-        mapping["id"] = str(uuid.UUID(bytes=hashlib.sha256(digest + b"%d" % turn).digest()[:16], version=4))
+        mapping["id"] = _identity(digest, turn)
         before = None
         if row is not None:
             scenario = f"repeated-{digest.hex()[:16]}"
@@ -129,13 +130,19 @@ class _Waiting:
         """Remove the database."""
         self._database.close()
 
-    def _ask(self, statement: str, *values: object) -> sqlite3.Cursor:
+    def _ask(self, statement: str, *values: bytes | int | str) -> sqlite3.Cursor:
         try:
             return self._database.execute(statement, values)
-        except sqlite3.Error as error:
+        except self._database.Error as error:
             raise OutputError(
                 f"A temporary database cannot be written: {error}. Free some space, or set TMPDIR to another folder."
             ) from error
+
+
+def _identity(digest: bytes, turn: int) -> str:
+    """Give a UUID (RFC 9562, version 8), the same for the same input."""
+    digits = hashlib.sha256(digest + b"%d" % turn).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-8{digits[13:16]}-8{digits[17:20]}-{digits[20:32]}"
 
 
 def _document(mapping: dict[str, Any]) -> bytes:

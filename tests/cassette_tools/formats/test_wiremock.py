@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cassette_tools.formats import WriteOptions, all_formats
+from cassette_tools.formats import WriteOptions, all_formats, wiremock
 from cassette_tools.formats.wiremock import FORMAT
 from cassette_tools.interaction import Body, Envelope, Headers, Interaction, Request, Response
+from recorder.errors import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -285,3 +286,16 @@ def test_files_come_while_interactions_go_in() -> None:
 def test_it_is_registered_for_writing_only() -> None:
     assert FORMAT in all_formats()
     assert FORMAT.read is None
+
+
+def test_a_full_disk_is_told_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    limited = wiremock._temporary
+
+    def full() -> Any:
+        database = limited()
+        database.execute("PRAGMA max_page_count = 3")
+        return database
+
+    monkeypatch.setattr(wiremock, "_temporary", full)
+    with pytest.raises(OutputError, match="TMPDIR"):
+        written(*(interaction("GET", f"/{number}", body=Body("x" * 1000)) for number in range(100)))
