@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -148,11 +149,19 @@ def _quick(interaction: Interaction, losses: _Losses, say: Say) -> str:
     return (
         f"- request:\n    body: {_ended('null' if body is None else _text(body, 10, 6, say))}"
         f"    headers:{_header_lines(_request_headers(interaction, losses), joined=True)}"
-        f"    method: {_ended(_short(request.method, 12, 6))}    uri: {_ended(say(request.url, 9, 6))}"
+        f"    method: {_ended(_short(request.method, 12, 6))}    uri: {_url(request.url, say)}"
         f"  response:\n    body:\n      string: {_ended(string)}"
         f"    headers:{_header_lines(headers, joined=False)}"
         f"    status:\n      code: {response.status}\n      message: {_ended(_short(response.reason, 15, 8))}"
     )
+
+
+def _url(url: str, say: Say) -> str:
+    return url + "\n" if _EASY_URL.match(url) else _ended(say(url, 9, 6))
+
+
+_EASY_URL: Final = re.compile(r"https?://[!-~]*[!-9;-~]\Z")
+"""What is plain for certain: without a space there is nothing to fold, and no `: ` but at the end."""
 
 
 def _text(stored: str | bytes, column: int, indent: int, say: Say) -> str:
@@ -179,17 +188,19 @@ def _short(text: str, column: int, indent: int) -> str:
 
 
 class _Plan(NamedTuple):
-    """How headers of these names, in this order, stand in a cassette: sorted by name where no name comes twice."""
+    """How headers of these names, in this order, stand in a cassette: sorted by name, each value in its place.
 
-    sort: Callable[[Any], Iterable[tuple[str, str]]]
-    is_simple: bool
+    `template` is None where a name comes twice, whatever its letter case, or is too long to stand before its value.
+    """
+
+    template: str | None
+    sort: Callable[[Any], Any]
 
 
 _PLANS: Final[dict[tuple[str, ...], _Plan]] = {}
-_NAMES: Final[dict[str, str]] = {}
-_LINES: Final[dict[tuple[str, str], str]] = {}
+_VALUES: Final[dict[str, str]] = {}
 _MOST_PLANS: Final = 1000
-_MOST_LINES: Final = 4000
+_MOST_VALUES: Final = 4000
 _LONGEST_KEPT: Final = 400
 
 
@@ -197,42 +208,44 @@ def _header_lines(headers: Headers, *, joined: bool) -> str:
     """Give the lines behind `    headers:`. `joined`: those of a request, which has one value for each name."""
     if not headers:
         return " {}\n"
-    plan = _plan_of(headers)
-    if not plan.is_simple:
+    names, values = zip(*headers, strict=True)
+    plan = _PLANS.get(names) or _plan(names)
+    if plan.template is None:
         groups = _joined(headers) if joined else _grouped(headers)
         return f"\n{yaml_text.mapping(groups, 6)}"
-    lines = "".join([_LINES.get(pair) or _line(pair) for pair in plan.sort(headers)])
-    return f"\n{lines}"
+    lines: str = plan.template % plan.sort([_VALUES.get(value) or _value(value) for value in values])
+    return lines
 
 
-def _line(pair: tuple[str, str]) -> str:
-    name, value = pair
-    if not yaml_text.is_short_key(name):
-        return yaml_text.entry(name, [value], 6)
-    start = _NAMES.get(name)
-    if start is None:
-        start = f"      {yaml_text.scalar(name, yaml_text.NO_FOLD, 6)}:\n      - "
-        if len(_NAMES) < _MOST_PLANS:
-            _NAMES[name] = start
-    text = f"{start}{yaml_text.scalar(value, 8, 8)}\n"
-    if len(text) <= _LONGEST_KEPT:
-        if len(_LINES) >= _MOST_LINES:
-            _LINES.clear()
-        _LINES[pair] = text
+def _value(value: str) -> str:
+    """Give the value of a header behind its dash."""
+    if len(value) < _SHORT_LINE and (_EASY.match(value) or (value == "0" or _NUMBER.match(value))):
+        text = value if value[0] > "9" else f"'{value}'"
+    else:
+        text = yaml_text.scalar(value, 8, 8)
+    if len(value) <= _LONGEST_KEPT:
+        if len(_VALUES) >= _MOST_VALUES:
+            _VALUES.clear()
+        _VALUES[value] = text
     return text
 
 
-def _plan_of(headers: Headers) -> _Plan:
-    names = tuple([pair[0] for pair in headers])
-    plan = _PLANS.get(names)
-    if plan is None:
-        simple = len({name.lower() for name in names}) == len(names)
-        order = sorted(range(len(names)), key=names.__getitem__)
-        plan = _Plan(itemgetter(*order) if len(order) > 1 else tuple, simple)
-        if sum(map(len, names)) <= _LONGEST_KEPT:
-            if len(_PLANS) >= _MOST_PLANS:
-                _PLANS.clear()
-            _PLANS[names] = plan
+_SHORT_LINE: Final = 70
+_EASY: Final = re.compile(r"[A-EG-MP-SU-XZa-eg-mp-su-xz][!\"$-9;-~]*+(?:[ :][!\"$-9;-~]++)*+\Z")
+"""What is plain for certain: no first letter of a YAML word (yes, no, true, false, on, off, null), no `: `, no ` #`."""
+_NUMBER: Final = re.compile(r"[1-9][0-9]*+\Z")
+
+
+def _plan(names: tuple[str, ...]) -> _Plan:
+    simple = len({name.lower() for name in names}) == len(names) and all(map(yaml_text.is_short_key, names))
+    order = sorted(range(len(names)), key=names.__getitem__)
+    lines = [yaml_text.scalar(names[at], yaml_text.NO_FOLD, 6).replace("%", "%%") for at in order] if simple else []
+    template = "".join(["\n", *[f"      {line}:\n      - %s\n" for line in lines]]) if simple else None
+    plan = _Plan(template, itemgetter(*order))
+    if sum(map(len, names)) <= _LONGEST_KEPT:
+        if len(_PLANS) >= _MOST_PLANS:
+            _PLANS.clear()
+        _PLANS[names] = plan
     return plan
 
 
@@ -417,7 +430,18 @@ _ADDING: Final = frozenset({"requests", "urllib3", "botocore", "http.client", "x
 
 def _client(interaction: Interaction) -> str:
     client = interaction.client
-    return "" if client is None else client.partition("/")[0]
+    if client is None:
+        return ""
+    known = _CLIENTS.get(client)
+    if known is None:
+        known = client.partition("/")[0]
+        if len(_CLIENTS) < _MOST_CLIENTS:
+            _CLIENTS[client] = known
+    return known
+
+
+_CLIENTS: Final[dict[str, str]] = {}
+_MOST_CLIENTS: Final = 1000
 
 
 def _is_own(interaction: Interaction) -> bool:
@@ -466,8 +490,8 @@ def _response_parts(
 
 def _stored(body: Body) -> str | bytes:
     """Give the content as vcrpy holds it: text where it is UTF-8."""
-    text = body.text()
-    return body.read() if text is None else text
+    content: str | bytes = body.read() if body.stream is not None else body.text() or body.read()
+    return _as_text(content) if isinstance(content, bytes) else content
 
 
 def _coded(body: Body) -> bytes | None:
@@ -498,7 +522,7 @@ def _request_headers(interaction: Interaction, losses: _Losses) -> Headers:
     if not headers or (client not in _ADDING and client != "urllib.request"):
         return headers
     first = _first_asked(request, client)
-    if not first or (not _plan_of(headers).is_simple and _are_repeated(headers, first)):
+    if not first or _are_repeated(headers, first):
         return headers
     losses.left_out("client-headers")
     return headers[first:]
@@ -506,8 +530,8 @@ def _request_headers(interaction: Interaction, losses: _Losses) -> Headers:
 
 def _are_repeated(headers: Headers, first: int) -> bool:
     """Tell whether one of the first headers comes again: then they are the program's own."""
-    names = [name.lower() for name, _ in headers]
-    return any(names.count(name) > 1 for name in names[:first])
+    own = {headers[at][0].lower() for at in range(first)}
+    return not own.isdisjoint([name.lower() for name, _ in headers[first:]])
 
 
 def _first_asked(request: Request, client: str) -> int:

@@ -84,8 +84,6 @@ class _Escapes(dict[int, str]):
 
 _MOST_ESCAPES: Final = 0x4000
 _ESCAPES: Final = _Escapes(_MARKS)
-_ESCAPES_BUT_MARKS: Final = _Escapes({**_MARKS, 0x22: '"', 0x5C: "\\"})
-"""The same for text whose quotes and backslashes are escaped already."""
 
 
 Say: TypeAlias = "Callable[[str, int, int], str]"
@@ -97,26 +95,38 @@ Say: TypeAlias = "Callable[[str, int, int], str]"
 
 def scalar(text: str, column: int, indent: int) -> str:
     """Give a string as it stands at `column`; its further lines begin at `indent`. No line feed at its end."""
-    if text.isascii():
-        odd = text.encode().translate(None, _PRINTABLE)
-        if not odd:
-            if is_plain(text):
-                return text if column + len(text) <= _WIDTH else _folded(text, column, indent)
-            return f"'{_folded(text.replace(_Q, _QQ), column + 1, indent)}'"
-        if odd.count(b"\n") == len(odd) and "\n " not in text and " \n" not in text:
-            return f"'{_broken(text.replace(_Q, _QQ), column + 1, indent)}'"
-        is_rare = bool(odd.strip(b"\n\r\t"))
-    else:
-        is_rare = True
-    for mark, said in _FEW_MARKS:
-        text = text.replace(mark, said)
-    if is_rare:
-        dense = len(text.encode()) - len(text) > len(text) >> 4
-        text = text.translate(_ESCAPES_BUT_MARKS) if dense else _RARE.sub(_escaped, text)
-    return f'"{_folded_escapes(text, column + 1, indent)}"'
+    odd = text.encode().translate(None, _PRINTABLE)
+    if not odd:
+        if is_plain(text):
+            return text if column + len(text) <= _WIDTH else _folded(text, column, indent)
+        doubled = text.replace(_Q, _QQ) if _Q in text else text
+        return f"'{_folded(doubled, column + 1, indent)}'"
+    if odd.count(b"\n") == len(odd) and "\n " not in text and " \n" not in text:
+        return f"'{_broken(text.replace(_Q, _QQ), column + 1, indent)}'"
+    return f'"{_folded_escapes(_escaped(text, odd), column + 1, indent)}"'
 
 
-def _escaped(match: re.Match[str]) -> str:
+def _escaped(text: str, odd: bytes) -> str:
+    """Write text as it stands in double quotes. `odd` are its characters that are not printable ASCII."""
+    if len(odd) > _MOST_ODD and len(odd) > len(text) >> 3:
+        return text.translate(_ESCAPES)
+    if "\\" in text:
+        text = text.replace("\\", "\\\\")
+    if '"' in text:
+        text = text.replace('"', '\\"')
+    distinct = set(odd.decode()) if len(odd) < _LARGE else set()
+    if not distinct or len(distinct) > _MOST_DISTINCT:
+        return _RARE.sub(_escaped_run, text)
+    for character in distinct:
+        text = text.replace(character, _ESCAPES[ord(character)])
+    return text
+
+
+_MOST_ODD: Final = 64
+_MOST_DISTINCT: Final = 16
+
+
+def _escaped_run(match: re.Match[str]) -> str:
     rare = match[0]
     return _escaped_character(rare) if len(rare) == 1 else rare.translate(_ESCAPES)
 
@@ -130,7 +140,6 @@ _LINE_FEEDS: Final = re.compile(r"\n+")
 _RARE: Final = re.compile(r"[^ -~]+")
 _Q: Final = "'"
 _QQ: Final = "''"
-_FEW_MARKS: Final = (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"))
 
 
 def is_plain(text: str) -> bool:
