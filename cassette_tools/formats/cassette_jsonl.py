@@ -213,7 +213,8 @@ _BODY_TEXTS: Final = ("coding", "coding_error", "incomplete", "framing", "remove
 _SHAPE: Final[tuple[set[Any], ...]] = (
     {str},
     *({str, _NONE},) * 4,
-    *({int, _NONE},) * 4,
+    {int},
+    *({int, _NONE},) * 3,
     *({str, _NONE},) * 6,
     {int, _NONE},
     {bool, _NONE},
@@ -272,7 +273,7 @@ def _taken(line: Line, head: dict[str, Any], raw: dict[tuple[Any, Any], int]) ->
         _moment(head.get("started_at")),
         head["timings_ms"],
         head.get("client"),
-        {key: head[key] for key in _PROCESS if key in head},
+        {key: head.get(key) for key in _PROCESS},
         head.get("connection"),
         head.get("rss"),
         head.get("redacted"),
@@ -309,7 +310,7 @@ def _body(line: Line, part: Part, said: dict[str, Any] | None, contents: dict[st
         size = None
     return Body(
         content,
-        coding=said.get("coding"),
+        coding=said.get("coding") or None,
         coding_error=said.get("coding_error"),
         wire_size=said.get("wire_size"),
         complete=said["complete"] is True,

@@ -385,6 +385,14 @@ def test_a_wrong_value_is_one_error_with_its_place_or_harmless(place: str) -> No
             sound(one)
 
 
+@pytest.mark.parametrize("key", ["process", "pid", "thread", "client", "connection", "rss", "started_at"])
+def test_what_is_absent_and_what_is_null_say_the_same(key: str) -> None:
+    (absent,) = interactions(changed(Cassette().get(), 1, **{key: ...}))
+    (null,) = interactions(changed(Cassette().get(), 1, **{key: None}))
+    (again,) = interactions(rewritten(changed(Cassette().get(), 1, **{key: ...})))
+    assert describe(absent) == describe(null) == describe(again)
+
+
 def sound(one: Interaction) -> None:
     """Check that an interaction is what the model promises."""
     request, response = one.request, one.response
