@@ -19,6 +19,8 @@ import re
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+import orjson
+
 from cassette_tools.yaml_items import Plain
 
 if TYPE_CHECKING:
@@ -95,7 +97,7 @@ Say: TypeAlias = "Callable[[str, int, int], str]"
 
 def scalar(text: str, column: int, indent: int) -> str:
     """Give a string as it stands at `column`; its further lines begin at `indent`. No line feed at its end."""
-    odd = text.encode().translate(None, _PRINTABLE)
+    odd = text.encode().translate(None, _PRINTABLE)  # a few times as quick as an expression
     if not odd:
         if is_plain(text):
             return text if column + len(text) <= _WIDTH else _folded(text, column, indent)
@@ -107,37 +109,37 @@ def scalar(text: str, column: int, indent: int) -> str:
 
 
 def _escaped(text: str, odd: bytes) -> str:
-    """Write text as it stands in double quotes. `odd` are its characters that are not printable ASCII."""
-    if len(odd) > _MOST_ODD and len(odd) > len(text) >> 3:
+    """Write text as it stands in double quotes. `odd` is what is no printable ASCII of it, in UTF-8.
+
+    JSON escapes quotes, backslashes and the usual control characters as YAML does; what is left are the characters
+    beyond ASCII. Where they are few, one replacement for each is quickest.
+    """
+    if odd.translate(None, _NOT_RARE) or (len(odd) > _MOST_ODD and len(odd) > len(text) >> 2):
         return text.translate(_ESCAPES)
-    if "\\" in text:
-        text = text.replace("\\", "\\\\")
-    if '"' in text:
-        text = text.replace('"', '\\"')
+    said = orjson.dumps(text)[1:-1].decode()
+    if odd.isascii():
+        return said
     distinct = set(odd.decode()) if len(odd) < _LARGE else set()
     if not distinct or len(distinct) > _MOST_DISTINCT:
-        return _RARE.sub(_escaped_run, text)
-    for character in distinct:
-        text = text.replace(character, _ESCAPES[ord(character)])
-    return text
+        return _BEYOND_ASCII.sub(_escaped_run, said)
+    for character in sorted(distinct, reverse=True):  # text without the highest takes fewer bytes a character
+        if character > "\x7f":
+            said = said.replace(character, _ESCAPES[ord(character)])
+    return said
 
 
 _MOST_ODD: Final = 64
-_MOST_DISTINCT: Final = 16
+_MOST_DISTINCT: Final = 24
+_NOT_RARE: Final = bytes({*range(0x80, 0x100), *b"\b\t\n\f\r"})
 
 
 def _escaped_run(match: re.Match[str]) -> str:
-    rare = match[0]
-    return _escaped_character(rare) if len(rare) == 1 else rare.translate(_ESCAPES)
+    run = match[0]
+    return _ESCAPES[ord(run)] if len(run) == 1 else run.translate(_ESCAPES)
 
 
-@functools.lru_cache(maxsize=1024)
-def _escaped_character(rare: str) -> str:
-    return _ESCAPES[ord(rare)]
-
-
+_BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
 _LINE_FEEDS: Final = re.compile(r"\n+")
-_RARE: Final = re.compile(r"[^ -~]+")
 _Q: Final = "'"
 _QQ: Final = "''"
 
