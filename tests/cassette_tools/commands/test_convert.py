@@ -69,6 +69,11 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def told(done: Run) -> str:
+    """Give what was said on stderr, however it was broken into lines."""
+    return " ".join(done.errors.split())
+
+
 def report(done: Run) -> dict[str, Any]:
     value: dict[str, Any] = json.loads(done.out)
     return value
@@ -81,14 +86,14 @@ def test_a_cassette_becomes_vcrpys_beside_it_and_comes_back(source: Path, tmp_pa
     source.chmod(0o640)
     there = convert(source)
     assert (there.code, there.text) == (0, "")
-    assert there.errors.startswith(f"{tmp_path}/it.yaml: 3 interactions from {source} (cassette JSONL); ")
-    assert "vcrpy YAML has no place for " in there.errors
+    assert told(there).startswith(f"{tmp_path}/it.yaml: 3 interactions from {source} (cassette JSONL); ")
+    assert "vcrpy YAML has no place for " in told(there)
     assert stat.S_IMODE((tmp_path / "it.yaml").stat().st_mode) == 0o640
     assert (tmp_path / "it.yaml").read_bytes().startswith(b"interactions:\n- request:\n")
     back = convert(tmp_path / "it.yaml", "-o", tmp_path / "back.jsonl", "--verify")
     assert back.code == 0
-    assert back.errors.startswith(f"{tmp_path}/back.jsonl: 3 interactions from ")
-    assert "read back and found equal" in back.errors
+    assert told(back).startswith(f"{tmp_path}/back.jsonl: 3 interactions from ")
+    assert "read back and found equal" in told(back)
     for mode in ([], ["--list"], ["2"], ["--json"]):
         seen = ctools("inspect", tmp_path / "back.jsonl", *mode)
         assert (seen.code, seen.errors) == (0, "")
@@ -114,7 +119,7 @@ def test_names_ask_for_packing_and_bytes_tell_it(source: Path, tmp_path: Path, p
 def test_it_goes_from_standard_input_to_standard_output(source: Path) -> None:
     done = convert("-", "--to", "jsonl", stdin=source.read_bytes())
     assert (done.code, done.out) == (0, source.read_bytes())
-    assert done.errors.startswith("<stdout>: 3 interactions from <stdin> (cassette JSONL); ")
+    assert told(done).startswith("<stdout>: 3 interactions from <stdin> (cassette JSONL); ")
     packed = convert("-", "-o", "-", "--to", "jsonl.gz", "-q", stdin=zstandard.compress(source.read_bytes()))
     assert (packed.code, gzip.decompress(packed.out), packed.errors) == (0, source.read_bytes(), "")
 
@@ -136,8 +141,8 @@ def test_only_some_are_taken(source: Path, tmp_path: Path) -> None:
     done = convert(source, "-o", tmp_path / "some.jsonl", "--only", "~c 500", "--verify", "--json")
     (output,) = report(done)["outputs"]
     assert (done.code, output["interactions"], output["passed_over"]) == (0, 1, 2)
-    assert "1 interaction from " in done.errors
-    assert "2 passed over by the filter" in done.errors
+    assert "1 interaction from " in told(done)
+    assert "2 passed over by the filter" in told(done)
     assert b"http://localhost/1" in (tmp_path / "some.jsonl").read_bytes()
     assert b"http://localhost/2" not in (tmp_path / "some.jsonl").read_bytes()
     wrong = convert(source, "-o", tmp_path / "none.jsonl", "--only", "~c (")
@@ -149,8 +154,8 @@ def test_strict_refuses_with_all_losses_and_writes_nothing(tmp_path: Path) -> No
     path = made(3).interaction(status=None).write(tmp_path / "it.jsonl")
     done = convert(path, "-o", tmp_path / "new.yaml", "--strict", "--json")
     assert done.code == 1
-    assert "not written, for something would be lost (--strict)" in done.errors
-    assert "1 interaction was left out: requests without a response (number 4)" in done.errors
+    assert "not written, for something would be lost (--strict)" in told(done)
+    assert "1 interaction was left out: requests without a response (number 4)" in told(done)
     (output,) = report(done)["outputs"]
     assert (output["written"], output["size"], output["left_out"]) == (False, 0, 1)
     lost = {one["facet"]: (one["interactions"], one["first"]) for one in output["losses"]}
@@ -219,7 +224,7 @@ def test_what_cannot_be_meant_is_one_error_and_writes_nothing(
     monkeypatch.chdir(tmp_path)
     done = within(capsys, "it.jsonl", *arguments)
     assert (done.code, done.text) == (2, "")
-    assert said in done.errors
+    assert said in told(done)
     assert done.errors.startswith("ctools: ")
     assert done.errors.count("\n") == 1
     assert names(tmp_path) == ["it.jsonl", "it.yaml"]
@@ -265,8 +270,8 @@ def test_a_tree_is_converted_past_what_cannot_be(tmp_path: Path) -> None:
         "deep/er/old.har",
         "good.har",
     ]
-    assert "1 file passed over, being no cassettes: " in done.errors
-    assert done.errors.count("Not converted: ") == 2
+    assert "1 file passed over, being no cassettes: " in told(done)
+    assert told(done).count("Not converted: ") == 2
     whole = report(done)
     assert len(whole["outputs"]) == 2
     assert sorted((Path(one["file"]).name, one["error"]) for one in whole["errors"]) == [
@@ -276,7 +281,8 @@ def test_a_tree_is_converted_past_what_cannot_be(tmp_path: Path) -> None:
     assert [Path(name).name for name in whole["skipped"]] == ["letter.txt"]
     assert SECRET not in done.out + done.err
     quiet = convert(tree, "--to", "har", "-o", tmp_path / "out2", "-q")
-    assert quiet.errors.count("\n") == quiet.errors.count("Not converted: ") == 2
+    assert told(quiet).count("Not converted: ") == 2
+    assert " interaction" not in told(quiet)
 
 
 def test_two_inputs_never_become_one_file(tmp_path: Path) -> None:
@@ -284,7 +290,7 @@ def test_two_inputs_never_become_one_file(tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_bytes(VCRPY)
     done = convert(tmp_path / "a.jsonl", tmp_path / "a.yml", "--to", "har")
     assert done.code == 2
-    assert "would both become" in done.errors
+    assert "would both become" in told(done)
     assert names(tmp_path) == ["a.har", "a.jsonl", "a.yml"]
 
 
@@ -300,7 +306,6 @@ def test_names_of_any_kind_are_taken_and_printed_harmlessly(name: bytes, tmp_pat
     for out in (done.out, done.err):
         assert b"\x1b" not in out
         assert b"\xff" not in out
-    assert done.errors.count("\n") == 2
     assert len(report(done)["outputs"]) == 1
     again = convert(path, "--to", "har")
     assert again.code == 2
@@ -559,7 +564,7 @@ def test_what_is_no_cassette_is_one_error_that_shows_nothing_of_it(
     assert (done.code, done.text) == (2, "")
     assert done.errors.startswith(f"ctools: {path}")
     assert done.errors.count("\n") == 1
-    assert SECRET.decode() not in done.errors
+    assert SECRET.decode() not in told(done)
     assert names(tmp_path) == ["given"]
 
 

@@ -5,6 +5,8 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from cassette_tools.convert import Outcome, Source
 from cassette_tools.formats import all_formats, format_named
 from cassette_tools.input_stream import Remark
@@ -15,12 +17,16 @@ from cassette_tools.views.conversion import print_outcomes, show_formats, show_o
 from recorder.errors import BadCassetteError
 
 if TYPE_CHECKING:
-    import pytest
-
     from recorder.errors import RecorderError
 
 YAML = format_named("vcrpy-yaml", reading=False)
 JSONL = format_named("jsonl", reading=False)
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a sentence be one line, however long it is."""
+    monkeypatch.setattr("cassette_tools.views.conversion._READABLE", 10_000)
 
 
 def outcome(**changes: object) -> Outcome:
@@ -74,6 +80,15 @@ def test_losses_are_told_with_how_often_and_what_is_left_out_first() -> None:
         "client libraries (of 1 interaction)",
         "what the cassette says of the recording itself",
     ]
+
+
+def test_without_a_terminal_sentences_have_lines_for_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = said(losing())
+    monkeypatch.setattr("cassette_tools.views.conversion._READABLE", 60)
+    wrapped = said(losing())
+    assert len(wrapped) > len(long)
+    assert max(map(len, wrapped)) <= 60
+    assert " ".join(" ".join(wrapped).split()) == " ".join(" ".join(long).split())
 
 
 def test_what_was_not_written_says_so() -> None:
