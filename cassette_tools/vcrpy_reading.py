@@ -70,6 +70,7 @@ ABSENT: Final = object()
 _REQUEST: Final = ("method", "uri", "body", "headers")
 _RESPONSE_ORDER: Final = ["status", "headers", "body"]
 _STATUS_ORDER: Final = ["code", "message"]
+_ONE_VALUE: Final = "Of several values of a header of a request vcrpy takes one; so does this."
 _ONLY_TEXT: Final = {str}
 _PARSED: Final = "A body is structured and no text; its JSON is taken."
 
@@ -205,7 +206,7 @@ class _Reading:
         else:
             odd["body"], known = self._mapped(stored)
             body = None if known is None else body_of(known, headers)
-        if len(said) > 3 or (odd and "headers" not in said):
+        if len(said) > len(_RESPONSE_ORDER) or "body" not in said:
             further = {key: value for key, value in said.items() if key not in _RESPONSE_ORDER and key not in odd}
             odd.update((key, _packed(value)) for key, value in further.items())
         if self._ordered and list(said) != _RESPONSE_ORDER:
@@ -216,12 +217,15 @@ class _Reading:
 
     def _without_body(self, said: dict[str, Any], headers: Headers, odd: dict[str, Any]) -> Body | None:
         """Find the body elsewhere: in the layout of httpx, or where another project's serializer put it."""
-        odd["body"] = _ABSENT
         content = said.get("content")
         if isinstance(content, (str, bytes)):
+            odd["body"] = _ABSENT
             odd["content"] = _MODEL
             return body_of(content, headers)
-        return self._only_parsed(said)
+        body = self._only_parsed(said)
+        if body is None:
+            odd["body"] = _ABSENT
+        return body
 
     def _mapped(self, stored: Any) -> tuple[Any, str | bytes | None]:  # noqa: ANN401 - as read
         """Take a body that is not just text under `string`: give it packed, and its content."""
@@ -286,20 +290,38 @@ class _Reading:
         for name, values in said.items():
             if type(values) is list and len(values) == 1:
                 headers.append((name, values[0]))
-            elif type(values) is not list or single or not values:
+            elif single:
+                return self._headers(self._as_single(said), odd, single=True)
+            elif type(values) is not list or not values:
                 return self._odd_headers(said, odd)
             else:
                 headers.extend((name, value) for value in values)
         if not headers:
             return headers
+        if single and len({*map(str.lower, said)}) != len(said):
+            return self._headers(self._as_single(said), odd, single=True)
         if {type(text) for pair in headers for text in pair} != _ONLY_TEXT:
             return self._odd_headers(said, odd)
-        text = "".join(map("".join, headers))
-        if not _is_latin(text):
+        if not _is_latin("".join(map("".join, headers))):
             return self._odd_headers(said, odd)
-        if single and len({*map(str.lower, said)}) != len(said):
-            odd["headers"] = _packed(said)
         return headers
+
+    def _as_single(self, said: dict[str, Any]) -> dict[str, Any]:
+        """Take one value of each header, as vcrpy does: the first of several, and the last of several cases."""
+        found: dict[str, tuple[str, Any]] = {}
+        for name, values in said.items():
+            listed = values.value if isinstance(values, Tagged) and values.tag == _TUPLE else values
+            if isinstance(listed, list):
+                if not listed:
+                    raise self._wrong("a header of its request has no value")
+                value = listed[0]
+            else:
+                value = listed
+            if (isinstance(listed, list) and len(listed) > 1) or name.lower() in found:
+                self._stream.remark(_ONE_VALUE, f"interaction {self._number}")
+            first = found.get(name.lower())
+            found[name.lower()] = (name if first is None else first[0], value)
+        return {name: [value] for name, value in found.values()}
 
     def _odd_headers(self, said: Any, odd: dict[str, Any]) -> Headers:  # noqa: ANN401 - as read
         odd["headers"] = _packed(said)

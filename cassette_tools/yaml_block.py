@@ -62,6 +62,9 @@ _TOKEN: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+_SHORT: Final = 32 * 1024
+_SPARSE: Final = 32
+"""Where more than one of so many bytes of a text that is not short is an escape, libyaml is quicker."""
 _MOST_KEPT: Final = 8192
 _LONGEST_KEPT: Final = 128
 _MISSING: Final = object()
@@ -79,7 +82,7 @@ def read_item(data: bytes, column: int) -> tuple[Any, int] | None:
     Gives its value and where in the data something begins that stands at `column` or before and is no item: the length
     of the data where nothing does. None: it has to be read by others.
     """
-    if not data.endswith(b"\n"):
+    if not data.endswith(b"\n") or (len(data) > _SHORT and data.count(b"\\") * _SPARSE > len(data)):
         return None
     unusual = data.translate(None, _SURE)
     try:
@@ -251,18 +254,22 @@ def _scalar_value(raw: str) -> Any:  # noqa: ANN401 - as YAML says
     return value
 
 
-_FOLD: Final = re.compile(r"\n *+")
+_FOLD: Final = re.compile(r"\n ++")
+_ODD_BREAK: Final = re.compile("\n[^\n\1]")
 _ANY_FOLD: Final = re.compile(r"(?<! ) *+\n[ \n]*+")
 
 
 def _folded(text: str) -> str:
     """Take line folding back: one break is a space, of more the first is dropped."""
     found = _FOLD.search(text)
-    fold = found[0] if found is not None else ""
-    if len(fold) > 1 and " \n" not in text and f"{fold} " not in text:
-        flat = text.replace(fold, " ")
-        if "\n" not in flat:
-            return flat
+    if found is not None:
+        fold = found[0]
+        if " \n" not in text and f"{fold} " not in text:
+            short = text.replace(fold, "\1")  # no control character can be in the text, but NUL for a backslash
+            if "\n" not in short:
+                return short.replace("\1", " ")
+            if not short.endswith("\n") and _ODD_BREAK.search(short) is None:
+                return short.replace("\n\1", "\n").replace("\1", " ")
     if "\n---" in text or "\n..." in text:  # may be marks of documents
         raise _UnsureError
     return _ANY_FOLD.sub(_unfolded, text)

@@ -144,47 +144,48 @@ class YamlItems:
         line, number = start.line, 0
         pieces = _Pieces(self._stream, buffer, start)
         for piece in pieces:
-            read = read_item(piece, start.column)
-            values, tail = self._by_events(prefix, piece, line - ahead) if read is None else ([read[0]], read[1])
-            if tail < 0:
-                source = _Source(self._stream, prefix + piece + pieces.left())
-                yield from self._from_events(source, line - 1 - ahead, number)
-                return
+            read = read_item(piece, start.column) if isinstance(piece, bytes) else None
+            if read is not None:
+                values, tail = [read[0]], piece[read[1] :]
+            else:
+                values, tail, alone = self._by_events(prefix, piece, line - ahead)
+                if not alone:
+                    source = _Source(self._stream, prefix + piece[:] + pieces.left())
+                    yield from self._from_events(source, line - 1 - ahead, number)
+                    return
             for value in values:
                 number += 1
                 yield YamlItem(value, number, line)
-            if tail < len(piece):
-                line += piece.count(b"\n", 0, tail)
-                self._take_tail(piece[tail:] + pieces.left(), line)
-                return
             line += piece.count(b"\n")
+            if tail:
+                self._take_tail(tail + pieces.left(), line - tail.count(b"\n"))
+                return
 
-    def _by_events(self, prefix: bytes, piece: bytes, line: int) -> tuple[list[Value], int]:
-        """Read a piece as events: the items in it, and where in it something follows that is none.
+    def _by_events(self, prefix: bytes, piece: bytes | _Long, line: int) -> tuple[list[Value], bytes, bool]:
+        """Read a piece as events: the items in it, and what follows in it that is no item.
 
-        The place is below 0 where the piece cannot be read by itself.
+        The last is False where the piece cannot be read by itself.
         """
-        try:
-            return self._by_events_alone(prefix, piece, line)
-        except BadCassetteError:
-            return [], -1
-
-    def _by_events_alone(self, prefix: bytes, piece: bytes, line: int) -> tuple[list[Value], int]:
         nodes = self._nodes
-        nodes.open(prefix + piece, line - 1)
-        nodes.next()
-        if prefix:
+        try:
+            nodes.open(prefix + piece if isinstance(piece, bytes) else piece.source(prefix), line - 1)
             nodes.next()
-            nodes.next()
-        values: list[Value] = []
-        while type(event := nodes.next()).__name__ != "SequenceEndEvent":
-            values.append(nodes.build(event))
-        event = nodes.next()
-        if event is None or type(event).__name__ == "MappingEndEvent":
-            nodes.finish()
-            return values, len(piece)
-        text = (prefix + piece).decode()
-        return values, len(text[: event.start_mark.index].encode()) - len(prefix)
+            if prefix:
+                nodes.next()
+                nodes.next()
+            values: list[Value] = []
+            while type(event := nodes.next()).__name__ != "SequenceEndEvent":
+                values.append(nodes.build(event))
+            event = nodes.next()
+            if event is None or type(event).__name__ == "MappingEndEvent":
+                nodes.finish()
+                return values, b"", True
+        except BadCassetteError:
+            return [], b"", False
+        index = event.start_mark.index - len(prefix)
+        if piece.isascii():
+            return values, piece[index:], True
+        return values, piece[:].decode()[index:].encode(), True
 
     def _take_tail(self, data: bytes, line: int) -> None:
         """Read what stands behind the list."""
@@ -270,45 +271,136 @@ class _Pieces:
     def __init__(self, stream: InputStream, buffer: bytearray, start: _Start) -> None:
         self._stream = stream
         self._buffer = buffer
+        self._column = start.column
         self._at = start.at
-        self._boundary = b"\n" + b" " * start.column + b"-"
+        self._searched = start.at + start.column + 1
+        # A hyphen first, for it is rare and searched for quickly; then what stands before it.
+        self._dash = re.compile(rb"-(?<=\n" + b" " * start.column + rb"-)[ \n\r\t]")
 
-    def __iter__(self) -> Iterator[bytes]:
-        buffer, boundary = self._buffer, self._boundary
-        searched = self._at
+    def __iter__(self) -> Iterator[bytes | _Long]:
+        buffer = self._buffer
         block = b"-"
         while block:
-            found = buffer.find(boundary, searched)
-            behind = found + len(boundary)
-            if found >= 0 and behind < len(buffer):
-                searched = behind
-                if buffer[behind] in _AFTER_DASH:
-                    yield self._piece(found + 1)
-                continue
-            searched = max(found if found >= 0 else len(buffer) - len(boundary), self._at) - self._at
-            del buffer[: self._at]
-            self._at = 0
-            block = self._stream.block()
-            buffer += block
-            if len(buffer) > LARGEST_ITEM:
-                raise _too_large(self._stream)
-        yield self._piece(len(buffer))
+            end = self._next()
+            if end:
+                yield self._piece(end)
+            elif len(buffer) - self._at > _LONGEST:
+                piece = _Long(self, self._stream)
+                yield piece
+                piece.drain()
+            else:
+                block = self._read()
+        if len(buffer) > self._at:
+            yield self._piece(len(buffer))
+
+    def more(self) -> tuple[bytes, bool]:
+        """Give more of the piece that begins here, and whether that is its end. What is given is not kept."""
+        while True:
+            end = self._next()
+            if end:
+                return self._raw(end), True
+            known = self._searched - self._column - 1
+            if known > self._at:
+                return self._raw(known), False
+            if not self._read():
+                return self._raw(len(self._buffer)), True
+
+    def _next(self) -> int:
+        """Find where the next item begins; 0 where that is not read yet."""
+        found = self._dash.search(self._buffer, self._searched)
+        if found is not None:
+            self._searched = found.end()
+            return found.start() - self._column
+        # What may be the beginning of an item's line at the end of the buffer is looked at again.
+        self._searched = max(self._searched, len(self._buffer) - 1)
+        return 0
+
+    def _read(self) -> bytes:
+        del self._buffer[: self._at]
+        self._searched -= self._at
+        self._at = 0
+        block = self._stream.block()
+        self._buffer += block
+        return block
 
     def left(self) -> bytes:
         """Give what was read behind the piece that was given last."""
         return bytes(self._buffer[self._at :])
 
-    def _piece(self, end: int) -> bytes:
-        piece = bytes(self._buffer[self._at : end])
+    def _raw(self, end: int) -> bytes:
+        with memoryview(self._buffer) as view:
+            piece = bytes(view[self._at : end])
         self._at = end
+        return piece
+
+    def _piece(self, end: int) -> bytes:
+        piece = self._raw(end)
         return piece.replace(b"\r\n", b"\n") if b"\r" in piece else piece
 
 
+class _Long:
+    """A piece that is too long for the quick reader. It is cut while it is read, and kept until it was read."""
+
+    def __init__(self, pieces: _Pieces, stream: InputStream) -> None:
+        self._pieces = pieces
+        self._stream = stream
+        self._prefix = b""
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._ended = False
+
+    def source(self, prefix: bytes) -> _Long:
+        """Make it give `prefix` first."""
+        self._prefix = prefix
+        return self
+
+    def read(self, _size: int) -> bytes:
+        """Give the next bytes, as many as there are; none at the end."""
+        if self._prefix:
+            data, self._prefix = self._prefix, b""
+            return data
+        if self._ended:
+            return b""
+        data, self._ended = self._pieces.more()
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size > LARGEST_ITEM:
+            raise _too_large(self._stream)
+        return data
+
+    def drain(self) -> None:
+        """Read to the end."""
+        self._prefix = b""
+        while not self._ended:
+            self.read(0)
+
+    def __getitem__(self, part: slice) -> bytes:
+        """Give all from a place on."""
+        self.drain()
+        start = part.start or 0
+        parts = []
+        for data in self._parts:
+            if start < len(data):
+                parts.append(data[start:])
+            start = max(0, start - len(data))
+        return b"".join(parts)
+
+    def isascii(self) -> bool:
+        """Tell whether it all is ASCII."""
+        self.drain()
+        return all(part.isascii() for part in self._parts)
+
+    def count(self, byte: bytes) -> int:
+        """Count a byte in what was read."""
+        return sum(part.count(byte) for part in self._parts)
+
+
+_LONGEST: Final = 256 * 1024
+"""Bytes of a piece that is read quickly."""
 _SEARCHED: Final = 1 << 20
 """Bytes in which the beginning of the list is looked for. Beyond, the file is read as events."""
 _BOM: Final = b"\xef\xbb\xbf"
 _WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
-_AFTER_DASH: Final = b" \n\r\t"
 _BLANK_LINES: Final = rb"[ ]*+(?:\#[^\n]*+)?\r?\n(?:[ ]*+(?:\#[^\n]*+)?\r?\n)*+"
 _LIST: Final = _BLANK_LINES + rb"(?P<indent>[ ]*+)-[ \r\n\t]"
 _TOP_LIST: Final = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:(?:---)?[ ]*+(?:\#[^\n]*+)?\r?\n)*+(?P<indent>[ ]*+)-[ \r\n\t]")

@@ -288,6 +288,26 @@ def test_blocks_may_end_anywhere(data: bytes, size: int, monkeypatch: pytest.Mon
     assert [item.value for item in YamlItems(stream, KEYS)] == A
 
 
+@pytest.mark.parametrize("data", LAYOUTS.values(), ids=LAYOUTS.keys())
+@pytest.mark.parametrize("size", [1, 3, 20])
+def test_long_pieces_are_cut_while_they_are_read(data: bytes, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_items, "_LONGEST", 0)
+    test_blocks_may_end_anywhere(data, size, monkeypatch)
+
+
+def test_an_item_of_many_blocks_is_read_and_so_is_what_follows() -> None:
+    lines = b"".join(b"    caf\xc3\xa9 %d 'quoted' \\ - text\n\n" % number for number in range(40_000))
+    data = b"interactions:\n- a: |-\n" + lines + b"- b: 'c'\n- d: |\n" + lines + b"metadata:\n- e\n"
+    reading = YamlItems(stream_of(data), KEYS)
+    first, second, third = reading
+    text = lines.decode().replace("\n    ", "\n").removeprefix("    ")
+    assert first.value == {"a": text.rstrip("\n")}
+    assert second.value == {"b": "c"}
+    assert third.value == {"d": text.rstrip("\n") + "\n"}
+    assert [first.line, second.line, third.line] == [2, 80_003, 80_004]
+    assert reading.rest == {"metadata": ["e"]}
+
+
 def test_text_that_looks_like_an_item_is_text() -> None:
     data = b"interactions:\n- a: \"x\n- y\n\n- z\"\n  b: 'x\n- y'\n- c: {d: x\n- y}\n- e\nversion: 1\n"
     items = items_of(data)
