@@ -7,7 +7,7 @@ alone, which favours the other tool. Runs of ours and of the other tool alternat
 time, and a ratio is taken within such a pair. Tables give the median and the range. Memory is looked at in runs of its
 own, because looking takes time. A figure with a bar is marked by whether the median reaches it.
 
-    python benchmarks/convert.py                                  # everything; half an hour on two cores, 4 GB of disk
+    python benchmarks/convert.py                                  # everything; 40 minutes on two cores, 4 GB of disk
     python benchmarks/convert.py --only speed --mixes small       # beside other tools
     python benchmarks/convert.py --only memory --size 1e8
     python benchmarks/convert.py --size 2e6 --rounds 1            # does it run at all?
