@@ -473,7 +473,9 @@ class _Run:
 
     def _begin(self, interaction: Interaction) -> Iterator[bytes]:
         # The same input gives the same names, so that two conversions of one file can be compared.
-        seed = f"{self._run} {interaction.request.method} {interaction.request.url} {interaction.started_at}"
+        response = interaction.response
+        answer = () if response is None else (response.status, response.headers)
+        seed = repr((self._run, interaction.request.method, interaction.request.url, interaction.started_at, answer))
         digest = hashlib.sha256(seed.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
         self._run, self._token = digest[:12], digest[12:20]
         self._count = self._errors = self._bytes = 0
