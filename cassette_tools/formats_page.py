@@ -56,6 +56,12 @@ when, under which redaction), unless the target is of the same family; and keys 
 A body that was stored compressed is unpacked in a cassette of this toolkit. Where a format needs it compressed, it is
 compressed anew: the content is the same, the compressed bytes may differ.
 
+## The output
+
+It appears whole or not at all, with the permissions of the input, and replaces nothing unless `--force` says so. A
+conversion that is killed leaves nothing behind; only a folder (WireMock) may leave a hidden beginning, `.NAME.*.part`.
+Nothing is redacted on the way: see `ctools resanitize`. [convert-json.md](convert-json.md) describes `--json`.
+
 ## Bodies and memory
 
 Items go through one at a time, whatever the size of the file. What is held at once is told above: a *line* (and of a

@@ -223,3 +223,24 @@ def test_the_python_example_of_the_page_gives_arguments_that_there_are() -> None
 @pytest.mark.parametrize("line", blocks("json"))
 def test_each_line_on_the_page_of_the_format_is_one(line: str) -> None:
     assert complaints(json.loads(line)) == []
+
+
+def test_the_page_on_the_report_of_convert_names_its_keys_and_no_others(tmp_path: Path) -> None:
+    source = ROOT / "fixtures" / "vcrpy-yaml" / "vcrpy-9.4.2-requests.yaml"
+    done = subprocess.run(
+        [sys.executable, "-m", "cassette_tools", "convert", source, "-o", tmp_path / "it.jsonl", "--json", "--quiet"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    report = json.loads(done.stdout)
+    (output,) = report["outputs"]
+    tables = [
+        set(re.findall(r"^\| `(\w+)`", part, re.MULTILINE)) for part in page("docs/convert-json.md").split("\n\n")
+    ]
+    tables = [table for table in tables if table]
+
+    assert tables[0] == set(report)
+    assert tables[1] == set(output)
+    assert tables[2] == {"facet", "what", "interactions", "first"}
+    assert tables[3] == set(output["inputs"][0])
