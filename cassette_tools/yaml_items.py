@@ -185,7 +185,9 @@ class YamlItems:
         index = event.start_mark.index - len(prefix)
         if piece.isascii():
             return values, piece[index:], True
-        return values, piece[:].decode()[index:].encode(), True
+        # Behind the list may stand what is no UTF-8: it was not looked at yet.
+        text = piece[:].decode("utf-8", "surrogateescape")[index:]
+        return values, text.encode("utf-8", "surrogateescape"), True
 
     def _take_tail(self, data: bytes, line: int) -> None:
         """Read what stands behind the list."""
@@ -455,6 +457,7 @@ class _Nodes:
         import yaml  # noqa: PLC0415 - only where a file needs it
 
         self._line = line
+        self._reached = 0
         self._error: Any = yaml.YAMLError
         loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         self._events: Iterator[Any] = yaml.parse(source, Loader=loader)
@@ -465,12 +468,18 @@ class _Nodes:
             for event in self._events:
                 name = type(event).__name__
                 if name not in _ABOUT_DOCUMENTS:
+                    self._reached = event.end_mark.line
                     return event
         except self._error as error:
             mark = getattr(error, "problem_mark", None)
-            place = f", line {self._line + mark.line + 1}" if mark is not None else ""
+            if mark is None:  # bytes that are no UTF-8, or characters that YAML forbids: libyaml tells no line
+                raise BadCassetteError(
+                    f"{self._stream.name}, line {self._line + self._reached + 1} or behind it: not valid YAML: no "
+                    "UTF-8, or characters that YAML does not allow. Check the file, or make it again."
+                ) from None
             raise BadCassetteError(
-                f"{self._stream.name}{place}: not valid YAML. Check the file, or make it again."
+                f"{self._stream.name}, line {self._line + mark.line + 1}: not valid YAML. Check the file, or make it "
+                "again."
             ) from None
         except (UnicodeError, ValueError, OverflowError):
             raise BadCassetteError(f"{self._stream.name}: not valid YAML, or not UTF-8. Make it again.") from None

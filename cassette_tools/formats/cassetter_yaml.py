@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT"]
 
-_BODY: Final = re.compile(rb"^\s+body:[ \t]*\r?\n\s+type:[ \t]*[\"']?(?:none|json|text|binary)\b", re.MULTILINE)
+_BODY: Final = re.compile(rb"^[ \t]+body:[ \t]*\r?\n[ \t]+type:[ \t]*[\"']?(?:none|json|text|binary)\b", re.MULTILINE)
 _OTHER: Final = re.compile(rb"^(?:grpc_interactions|ws_interactions|observed_requests):", re.MULTILINE)
 
 

@@ -478,3 +478,9 @@ def test_an_item_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(BadCassetteError, match="an item is larger than"):
         items_of(b"interactions: [a, '" + b"x" * (4 * BLOCK) + b"']\n")
     assert LARGEST_ITEM == 256 << 20
+
+
+def test_broken_utf_8_behind_a_list_is_one_clear_error() -> None:
+    data = "interactions:\n- a: ž\nrecorded_with: ".encode() + b"\xe6 x\n"
+    with pytest.raises(BadCassetteError, match=r"^a\.yaml, line 1 or behind it: not valid YAML: no UTF-8"):
+        items_of(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from cassette_tools.formats.cassetter_toml import FORMAT as TOML
 from cassette_tools.formats.cassetter_yaml import FORMAT
-from cassette_tools.head import Head
+from cassette_tools.head import SNIFFED, Head
 from cassette_tools.input_stream import InputStream
 from cassette_tools.interaction import Body, Envelope, Interaction, Request, Response
 from cassette_tools.losses import Losses, describe, differences
@@ -392,3 +393,10 @@ with cassetter.use_cassette(sys.argv[1], record_mode="none", match_on=["method",
     got = requests.post("http://localhost:9/a?b=c", json={"a": 1})
 print(json.dumps([got.status_code, got.content.decode(), got.headers["Content-Length"]]))
 """
+
+
+def test_a_head_of_empty_lines_is_looked_at_in_linear_time() -> None:
+    head = Head(b"interactions:\n" + b"\n" * (SNIFFED - 14), whole=False)
+    begun = time.process_time()
+    assert FORMAT.sniff(head) == 0
+    assert time.process_time() - begun < 1
