@@ -218,7 +218,6 @@ FORMAT: Final = Format(
             "wire-size",
             "incomplete",
             "removed",
-            "empty-bodies",
             "unsendable",
         }
     ),

@@ -176,7 +176,6 @@ FORMAT: Final = Format(
             "wire-size",
             "incomplete",
             "removed",
-            "empty-bodies",
             "unsendable",
         }
     ),
