@@ -10,6 +10,7 @@ be read, it and all that follows are read as one stream of events, and only what
 Files that are laid out in another way are read as one stream of events from their beginning.
 
 Memory: one item, the anchored nodes so far (MOST_REST bytes), and the keys beside the list (MOST_REST bytes).
+Output: aliases add at most MOST_ALIASED bytes, and ALIASED_A_BYTE for each byte of the file.
 """
 
 from __future__ import annotations
@@ -27,12 +28,26 @@ if TYPE_CHECKING:
 
     from cassette_tools.input_stream import InputStream
 
-__all__ = ["DEPTH", "LARGEST_ITEM", "MOST_REST", "Plain", "Tagged", "Value", "YamlItem", "YamlItems"]
+__all__ = [
+    "ALIASED_A_BYTE",
+    "DEPTH",
+    "LARGEST_ITEM",
+    "MOST_ALIASED",
+    "MOST_REST",
+    "Plain",
+    "Tagged",
+    "Value",
+    "YamlItem",
+    "YamlItems",
+]
 
 LARGEST_ITEM: Final = 256 << 20
 """Bytes of one item."""
 MOST_REST: Final = 16 << 20
-"""Bytes of what stands beside the list, and of the nodes that have anchors."""
+"""Bytes of what stands beside the list, of the nodes that have anchors, and of what aliases add to one item."""
+MOST_ALIASED: Final = 256 << 20
+"""Bytes that aliases may add to all items together, beside ALIASED_A_BYTE for each byte of the file."""
+ALIASED_A_BYTE: Final = 64
 
 Value: TypeAlias = Any
 """dict with str keys, list, str, Plain, bytes, Tagged, or None."""
@@ -450,6 +465,7 @@ class _Nodes:
         self._anchored = 0
         self._weight = 0
         self._aliased = 0
+        self._aliased_before = 0
         self._rest = 0
 
     def open(self, source: Any, line: int) -> None:  # noqa: ANN401 - bytes, or what has a method read
@@ -514,6 +530,7 @@ class _Nodes:
 
     def build(self, event: Event) -> Value:
         """Build the node that begins with `event`."""
+        self._aliased_before += self._aliased
         self._weight = self._aliased = 0
         stack: list[_Open] = []
         while True:
@@ -527,6 +544,8 @@ class _Nodes:
                 self._aliased += weight
                 if self._aliased > MOST_REST:
                     raise self.wrong(event, f"aliases grow beyond {MOST_REST >> 20} MiB", "Remove that item.")
+                if self._aliased_before + self._aliased > MOST_ALIASED + ALIASED_A_BYTE * self._stream.taken:
+                    raise self.wrong(event, "aliases make the file grow without bound", "Write the nodes out.")
             elif name in _STARTS:
                 if len(stack) >= DEPTH:
                     raise self.wrong(event, f"it is nested more than {DEPTH} levels deep", "Remove that item.")

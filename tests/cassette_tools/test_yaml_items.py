@@ -389,6 +389,10 @@ HOSTILE = {
         b"interactions:\n- a:\n" + b"".join(b" " * (level + 3) + b"a:\n" for level in range(300)),
         "nested more than 200",
     ),
+    "aliases that add little to each item and much to all": (
+        b"interactions:\n- &a '" + b"x" * 1_000_000 + b"'\n" + b"- [*a]\n" * 20_000,
+        "aliases make the file grow without bound",
+    ),
     "a bomb of aliases": (BOMB, "aliases grow beyond 16 MiB"),
     "a node in itself": (b"interactions:\n- &a [*a]\n", "line 2: an alias names no node"),
     "an alias of nothing": (b"interactions:\n- *a\n", "line 2: an alias names no node"),
