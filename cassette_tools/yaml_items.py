@@ -541,11 +541,6 @@ class _Nodes:
                 self._remember(event, node, weight)
             elif name == "AliasEvent":
                 node, weight = self._alias(event)
-                self._aliased += weight
-                if self._aliased > MOST_REST:
-                    raise self.wrong(event, f"aliases grow beyond {MOST_REST >> 20} MiB", "Remove that item.")
-                if self._aliased_before + self._aliased > MOST_ALIASED + ALIASED_A_BYTE * self._stream.taken:
-                    raise self.wrong(event, "aliases make the file grow without bound", "Write the nodes out.")
             elif name in _STARTS:
                 if len(stack) >= DEPTH:
                     raise self.wrong(event, f"it is nested more than {DEPTH} levels deep", "Remove that item.")
@@ -649,6 +644,11 @@ class _Nodes:
         known = self._anchors.get(event.anchor)
         if known is None:
             raise self.wrong(event, "an alias names no node before it", "Write the node out.")
+        self._aliased += known[1]
+        if self._aliased > MOST_REST:
+            raise self.wrong(event, f"aliases grow beyond {MOST_REST >> 20} MiB", "Remove that item.")
+        if self._aliased_before + self._aliased > MOST_ALIASED + ALIASED_A_BYTE * self._stream.taken:
+            raise self.wrong(event, "aliases make the file grow without bound", "Write the nodes out.")
         return known
 
     def _refused(self, event: Event) -> BadCassetteError:
