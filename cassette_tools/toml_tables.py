@@ -32,7 +32,7 @@ _BASIC_END: Final = re.compile(rb"(?:[^\"\\]++|\\.|\"(?!\"\"))*+\"\"\"\"{0,2}", 
 _LITERAL_END: Final = re.compile(rb"(?:[^']++|'(?!''))*+''''{0,2}")
 _BAD_LINE: Final = re.compile(r"\(at line ([0-9]+), column [0-9]+\)")
 _MOST_PARTS: Final = 100
-_MANY_PARTS: Final = re.compile(rb"(?:[\w-]++[ \t]*+\.[ \t]*+){%d}" % _MOST_PARTS, re.ASCII)
+_MANY_PARTS: Final = re.compile(rb"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){%d}" % _MOST_PARTS, re.ASCII)
 
 
 class TomlItem(NamedTuple):

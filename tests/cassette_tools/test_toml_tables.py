@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import time
 import tomllib
 from typing import Any
 
@@ -76,3 +77,13 @@ def test_values_read_back_but_for_null() -> None:
     value = {"a": [1, 1.5, True, "x", None, {}, {"é": None}], "b": 1 << 70, "c": -1e300, "d": {"e": [[]]}}
     back = {"a": [1, 1.5, True, "x", "", {}, {}], "b": float(1 << 70), "c": -1e300, "d": {"e": [[]]}}
     assert tomllib.loads(f"v = {inline(value)}\n")["v"] == back
+
+
+@pytest.mark.parametrize(
+    "line", [b"'" * 300_000, b"w" * 300_000 + b"'''", b"a." * 99 + b"a" + b" a" * 100_000 + b"'''"]
+)
+def test_a_long_line_is_looked_at_in_linear_time(line: bytes) -> None:
+    begun = time.process_time()
+    with pytest.raises(BadCassetteError):
+        tables(b"[[a]]\nx = '''" + line + b"\n")
+    assert time.process_time() - begun < 3
