@@ -32,8 +32,8 @@ BLOCK: Final = 256 * 1024
 
 _MOST_REMARKS: Final = 100
 _ZSTD_WINDOW: Final = 1 << 27
-_ZSTD_BITE: Final = 1024
-"""Bytes fed at a time: a block of 4 bytes may say 128 KiB (RFC 8878 section 3.1.1.2), so 1 KiB gives at most 32 MiB."""
+_ZSTD_BITE: Final = 256
+"""Bytes fed at a time: a block of 4 bytes may say 128 KiB (RFC 8878 section 3.1.1.2), so these give at most 8 MiB."""
 
 
 class Remark:

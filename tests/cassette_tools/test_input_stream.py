@@ -109,12 +109,13 @@ def read_whole(path: Path) -> int:
 
 
 BOMB = """
-import resource, sys
+import sys
+from tests.peak import peak_kib
 from cassette_tools.input_stream import open_input
 with open_input(sys.argv[1]) as stream:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_kib()
     size = sum(map(len, iter(stream.block, b"")))
-print(size, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(size, peak_kib() - before)
 """
 
 

@@ -48,12 +48,12 @@ def _adler32_of_zeros(megabytes: int) -> int:
 def grown_kib(prepare: str, measured: str) -> int:
     """Run `measured` after `prepare` in a process of its own; give the growth of its peak resident size, in KiB."""
     program = f"""
-import resource
+from tests.peak import peak_kib
 from tests.recorder.bombs import bomb
 {textwrap.dedent(prepare)}
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_kib()
 {textwrap.dedent(measured)}
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(peak_kib() - before)
 """
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 PROGRAM = """
 import json, resource, sys
 import recorder, requests
+from tests.peak import peak_kib
 
 url, bundle, cassette, work, recorded = sys.argv[1:]
 
@@ -28,7 +29,7 @@ def resident():
     return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
 
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return peak_kib() * 1024
 
 def session():
     made = requests.Session()

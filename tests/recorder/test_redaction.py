@@ -685,7 +685,7 @@ def test_redaction_is_loaded_when_it_is_wanted_and_not_before(path: Path) -> Non
 
 
 STREAMED = """
-    import http.client, resource, sys
+    import http.client, sys
     import recorder
     from urllib.parse import urlsplit
 
@@ -707,7 +707,9 @@ STREAMED = """
     else:
         fetch("/said")
         fetch("/huge")
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    from tests.peak import peak_kib
+
+    print(peak_kib() * 1024)
 """
 
 

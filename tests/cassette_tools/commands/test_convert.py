@@ -460,12 +460,13 @@ def test_a_terminal_is_no_input() -> None:
 
 
 MEASURING = """
-import resource, runpy, sys
+import runpy, sys
+from tests.peak import peak_kib
 sys.argv = ["ctools", "convert", *sys.argv[1:]]
 try:
     runpy.run_module("cassette_tools", run_name="__main__", alter_sys=True)
 finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+    print(peak_kib(), file=sys.stderr)
 """
 
 

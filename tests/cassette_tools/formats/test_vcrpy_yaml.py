@@ -460,14 +460,15 @@ def test_the_first_interaction_comes_before_the_thousandth_was_read() -> None:
 
 
 MEMORY = """
-import resource, sys
+import sys
 sys.path.insert(0, sys.argv[1])
+from tests.peak import peak_kib
 from cassette_tools.formats.vcrpy_yaml import FORMAT
 from cassette_tools.input_stream import open_input
 list(FORMAT.read(open_input(sys.argv[2])))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_kib()
 count = sum(1 for _ in FORMAT.read(open_input(sys.argv[3])))
-print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(count, peak_kib() - before)
 """
 
 

@@ -956,11 +956,9 @@ class TestBodies:
 
 
 BOUNDED = """
-import os, resource, sys, threading
+import os, sys, threading
 from recorder.journal.read import Reader
-
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 if sys.platform != "darwin" else 1024)
+from tests.peak import peak_kib as peak
 
 kind = sys.argv[1]
 header = b'{"type":"header","format":1}\\n'
