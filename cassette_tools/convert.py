@@ -287,7 +287,7 @@ def _verify(draft: Draft, work: _Work) -> None:
     if "-" in work.inputs:
         raise UsageError("--verify reads the inputs twice, and the standard input comes once. Give a file.")
     family = None if target.keeps_extra else target.family
-    lost = target.cannot_hold
+    lost = target.cannot_hold | outcome.losses.counts.keys()
     again = _Work(work.inputs, asked, outcome.name, None)
     with InputStream(_copy_of(draft), outcome.name, path=None, size=None) as stream:
         try:

@@ -144,7 +144,7 @@ def _quick(interaction: Interaction, losses: _Losses, say: Say) -> str:
     request, response = interaction.request, interaction.response
     assert response is not None  # noqa: S101 - the registry's promise: what has no response never comes here
     stored, headers = _response_parts(interaction, response, losses, binary=True)
-    body = _request_body(interaction, binary=True)
+    body = _request_body(interaction, losses, binary=True)
     string = _text(stored, 14, 8, say)
     return (
         f"- request:\n    body: {_ended('null' if body is None else _text(body, 10, 6, say))}"
@@ -317,7 +317,7 @@ def _tree(interaction: Interaction, losses: _Losses, *, in_yaml: bool) -> dict[s
     asked: dict[str, Any] = {
         "method": request.method,
         "uri": request.url,
-        "body": _request_body(interaction, binary=in_yaml),
+        "body": _request_body(interaction, losses, binary=in_yaml),
         "headers": _joined(_request_headers(interaction, losses)),
     }
     answered: dict[str, Any] = {
@@ -331,6 +331,7 @@ def _tree(interaction: Interaction, losses: _Losses, *, in_yaml: bool) -> dict[s
         _say_odd(said, _unpacked(odd), stored, losses)
         if not in_yaml:
             asked["body"] = _plain_body(asked["body"])
+            said = _without_bytes(said, losses)
     return said
 
 
@@ -396,6 +397,19 @@ def _plain_body(body: Any) -> Any:  # noqa: ANN401 - as a cassette had it
     return None if isinstance(body, bytes) else body
 
 
+def _without_bytes(value: Any, losses: _Losses) -> Any:  # noqa: ANN401 - as a cassette had it
+    """Give what JSON can hold. Bytes that are no text lose what does not fit, which is counted."""
+    if isinstance(value, dict):
+        return {key: _without_bytes(held, losses) for key, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_bytes(held, losses) for held in value]
+    value = _as_text(value)
+    if isinstance(value, bytes):
+        losses.left_out("extra")
+        return value.decode("utf-8", "replace")
+    return value
+
+
 def _unpacked(values: dict[str, Any]) -> dict[str, Any]:
     from cassette_tools.vcrpy_reading import unpacked  # noqa: PLC0415 - only where a cassette says something odd
 
@@ -449,11 +463,14 @@ def _is_own(interaction: Interaction) -> bool:
     return interaction.origin == FAMILY or FAMILY in interaction.extra
 
 
-def _request_body(interaction: Interaction, *, binary: bool) -> str | bytes | None:
+def _request_body(interaction: Interaction, losses: _Losses, *, binary: bool) -> str | bytes | None:
     """Give the body as the client handed it over: with its coding on. `binary`: bytes can be written."""
     body = interaction.request.body
     if body is None:
-        return "" if _client(interaction) == "httpx" else None
+        if _client(interaction) != "httpx":
+            return None
+        losses.left_out("empty-bodies")
+        return ""
     if not binary:
         stored = _stored(body)
         return None if isinstance(stored, bytes) else stored
@@ -477,7 +494,9 @@ def _response_parts(
         client = _client(interaction)
         is_decoded = body.wire is None and body.wire_size is None if own else client in _DECODED
         if own and body.wire is not None:
-            return _as_text(body.wire), headers
+            wire = _as_text(body.wire)
+            if binary or isinstance(wire, str):
+                return wire, headers
         if not is_decoded:
             coded = _coded(body) if binary and (own or client in _CODED) else None
             if coded is not None:
