@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = [
     "CREATOR",
     "FAMILY",
-    "NO_TIMINGS",
     "OWN",
     "UNKNOWN_TYPE",
     "body_size",
@@ -42,15 +41,6 @@ OWN: Final = "_recorder"
 """The key of an entry that holds what HAR has no word for. HAR allows keys that begin with an underscore."""
 UNKNOWN_TYPE: Final = "x-unknown"
 """What browsers write for a media type that is not known."""
-NO_TIMINGS: Final[dict[str, float]] = {
-    "blocked": -1,
-    "dns": -1,
-    "connect": -1,
-    "send": 0,
-    "wait": 0,
-    "receive": 0,
-    "ssl": -1,
-}
 
 # Possessive: no blank can be taken by two parts of it, so that many of them take linear time.
 _CHARSET: Final = re.compile(r"charset\s*+=\s*+(?:[\"']\s*+)?([\w.:-]{1,40})", re.IGNORECASE)

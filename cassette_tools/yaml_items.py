@@ -669,7 +669,6 @@ class _Nodes:
 _ABOUT_DOCUMENTS: Final = frozenset({"StreamStartEvent", "StreamEndEvent", "DocumentStartEvent", "DocumentEndEvent"})
 _NODE: Final = 64
 """Bytes that a node takes, beside its text: about."""
-_TWICE: Final = "A key stands twice in a mapping; the last one counts."
 _STARTS: Final = frozenset({"MappingStartEvent", "SequenceStartEvent"})
 
 

@@ -22,7 +22,7 @@ import functools
 import importlib
 import pkgutil
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from recorder.errors import UsageError
 
@@ -76,9 +76,6 @@ class Format:
     keeps_extra: bool = False
     styles: tuple[str, ...] = ("exact",)
     notes: tuple[str, ...] = field(default=())
-
-
-_LISTED: Final = 1000
 
 
 @functools.cache
