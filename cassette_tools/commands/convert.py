@@ -9,7 +9,9 @@ not keep the others from it; it is named at the end. Exit codes: 0 fine; 1 `--st
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -18,8 +20,7 @@ from cassette_tools.interruption import stoppable
 from recorder.errors import NotACassetteError, OutputError, RecorderError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Sequence
 
     from cassette_tools.conversion_plan import Job
     from cassette_tools.convert import Conversion, Given, Outcome
@@ -122,6 +123,7 @@ class _Run:
         self._force = force
         self._done = 0
         self._taken: dict[Path, str] = {}
+        self._inputs: dict[tuple[int, int], str] = {}
         self.outcomes: list[Outcome] = []
         self.troubles: list[tuple[str, RecorderError]] = []
         self.skipped: list[str] = []
@@ -129,6 +131,7 @@ class _Run:
     def all(self, jobs: Sequence[Job], told: Callable[[int], None] | None) -> None:
         """Convert all. Raises the error where there is but one job, and its file was named."""
         alone = len(jobs) == 1 and not jobs[0].walked
+        self._inputs = _identities(path for job in jobs for path in job.inputs)
         for job in jobs:
             try:
                 self._one(job, told)
@@ -175,7 +178,7 @@ class _Run:
             if job.target is None:
                 outcome = convert_stream(job.inputs, sys.stdout.buffer, asked, on_progress=progress)
             else:
-                self._claim(job.target, job.inputs[0])
+                self._claim(job.target, job.inputs)
                 if len(job.target.parts) > 1:
                     _make_folder(job.target.parent)
                 make = convert_file if asked.target.write_folder is None else convert_folder
@@ -195,11 +198,25 @@ class _Run:
             target, replace(self._given), job.packing, self._style, strict=self._strict, verify=self._verify
         )
 
-    def _claim(self, target: Path, source: str) -> None:
-        """Keep two inputs from becoming one file."""
+    def _claim(self, target: Path, inputs: Sequence[str]) -> None:
+        """Keep two inputs from becoming one file, and one from taking the place of another, even with --force."""
+        source = inputs[0]
         if target in self._taken:
             raise UsageError(f"{self._taken[target]} and {source} would both become {target}. Convert them apart.")
+        replaced = next(iter(_identities([str(target)])), None)
+        if replaced in self._inputs and self._inputs[replaced] not in inputs:
+            raise UsageError(f"{source} would become {target}, which is to be converted, too. Convert them apart.")
         self._taken[target] = source
+
+
+def _identities(paths: Iterable[str]) -> dict[tuple[int, int], str]:
+    """Give the files that are at `paths`, by what tells them apart whatever their names."""
+    found: dict[tuple[int, int], str] = {}
+    for path in paths:
+        with suppress(OSError, ValueError):  # opening it tells why
+            status = Path(path).stat()
+            found[status.st_dev, status.st_ino] = path
+    return found
 
 
 def _given(source: str | None, mode: str, only: str | None) -> Given:

@@ -294,6 +294,24 @@ def test_two_inputs_never_become_one_file(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.har", "a.jsonl", "a.yml"]
 
 
+def test_no_input_takes_the_place_of_another_one_even_with_force(tmp_path: Path) -> None:
+    made(1).write(tmp_path / "a.jsonl")
+    (tmp_path / "a.yaml").write_bytes(VCRPY)
+    (tmp_path / "b.yaml").hardlink_to(tmp_path / "a.yaml")
+    before = (tmp_path / "a.jsonl").read_bytes()
+    for call in (
+        [tmp_path, "--to", "vcrpy-yaml"],
+        [tmp_path / "a.jsonl", tmp_path / "a.yaml"],
+        [tmp_path / "a.yaml", tmp_path / "a.jsonl"],
+    ):
+        done = convert(*call, "--force")
+        assert done.code == 2
+        assert "which is to be converted, too" in told(done)
+        assert (tmp_path / "a.yaml").read_bytes() == VCRPY
+        assert (tmp_path / "a.jsonl").read_bytes() == before
+    assert convert(tmp_path / "a.jsonl", "--force").code == 0
+
+
 @pytest.mark.parametrize(
     "name", [b"with space", b"with\nnewline", b"with\x1b[31mcolour", b"no\xff\xfeutf8", b"[link=x]y"]
 )
