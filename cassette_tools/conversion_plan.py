@@ -109,13 +109,18 @@ def _jobs(
             yield Job((path,), Path(path), target, packing, beside=True, walked=was_walked)
         return
     named = format_of_suffix(output)
-    is_tree = not output.endswith("/") and not Path(output).is_dir()
+    is_folder = output.endswith("/") or Path(output).is_dir()
     if target is not None and target.write_folder is not None:
         yield Job(paths, Path(output), target, packing, walked=walked)
-    elif is_tree and (named is not None or target is not None or not folders) and not (folders and named is None):
-        yield Job(paths, Path(output), target or named, packing, walked=walked)
-    else:
+    elif is_folder or (folders and named is None):
         yield from _tree(Path(output), target, packing, found)
+    elif named is None and target is None:
+        raise UsageError(
+            f"{output}: the name tells no format. End it with one of {_suffixes()}, or with / for a folder, or say the "
+            "format with --to."
+        )
+    else:
+        yield Job(paths, Path(output), target or named, packing, walked=walked)
 
 
 def _tree(
@@ -128,6 +133,12 @@ def _tree(
             raise UsageError("The standard input has no name to be written under in a folder. Give a file with -o.")
         place = folder / (inside or Path(path).name)
         yield Job((path,), place, target, packing, beside=True, walked=was_walked)
+
+
+def _suffixes() -> str:
+    """List the suffixes that tell a format to be written."""
+    known = {suffix for one in all_formats() for suffix in one.suffixes}
+    return ", ".join(sorted(suffix for suffix in known if format_of_suffix(suffix) is not None))
 
 
 def _target(to: str | None) -> tuple[Format | None, str | None]:

@@ -264,7 +264,7 @@ class _Work:
                     element.origin = chosen.family
                 if wanted is not None and not wanted(element, source.read):
                     outcome.passed_over += 1
-                elif losses.take(element, source.read):
+                elif losses.take(element, source.read, same=chosen is self.asked.target):
                     outcome.written += 1
                     yield element
             source.remarks = tuple(stream.remarks.values())

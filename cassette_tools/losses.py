@@ -12,10 +12,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from cassette_tools.interaction import Body
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from cassette_tools.interaction import Body, Headers, Interaction
+    from cassette_tools.interaction import Headers, Interaction
 
 __all__ = ["FACETS", "MOST_COMBINATIONS", "Facet", "Losses", "describe", "differences"]
 
@@ -120,13 +122,29 @@ class Losses:
         """The number of the first interaction that loses a facet, by facet."""
         return {name: first for name, (_, first) in self._by_facet().items()}
 
-    def take(self, interaction: Interaction, number: int) -> bool:
-        """Count what is lost of one interaction. False: it cannot be written."""
+    def take(self, interaction: Interaction, number: int, *, same: bool = False) -> bool:
+        """Count what is lost of one interaction. False: it cannot be written.
+
+        `same`: it was read from the format that it is written in, which cannot have said what it has no place for.
+        """
         for facet in self._leaving_out:
             if facet.found(interaction):
                 self.add(facet.name, number)
                 self.left_out += 1
                 return False
+        if not same:
+            self._count(interaction, number)
+        return True
+
+    def add(self, name: str, number: int) -> None:
+        """Count what a writer found that it could not write, beyond what the facets tell."""
+        counted = self._counted.get(name)
+        if counted is None:
+            self._counted[name] = [1, number]
+        else:
+            counted[0] += 1
+
+    def _count(self, interaction: Interaction, number: int) -> None:
         bits = _bits(interaction) & self._bits
         known = self._combined.get(bits)
         if known is not None:
@@ -141,15 +159,6 @@ class Losses:
                 if family != self._family or self._loses_own:
                     self.add("extra", number)
                     break
-        return True
-
-    def add(self, name: str, number: int) -> None:
-        """Count what a writer found that it could not write, beyond what the facets tell."""
-        counted = self._counted.get(name)
-        if counted is None:
-            self._counted[name] = [1, number]
-        else:
-            counted[0] += 1
 
     def _combine(self, bits: int, number: int) -> None:
         if len(self._combined) < MOST_COMBINATIONS:
@@ -246,7 +255,8 @@ _BODIES: Final = ("request.body", "response.body")
     _REPEATED_REQUEST,
     _REPEATED_RESPONSE,
     _ANSWERED,
-) = (1 << place for place in range(25))
+    _ABSENT,
+) = (1 << place for place in range(26))
 
 
 def _bits(interaction: Interaction) -> int:  # noqa: C901 - one look at everything, for each of millions
@@ -285,7 +295,7 @@ def _bits(interaction: Interaction) -> int:  # noqa: C901 - one look at everythi
         bits |= _REASON
     if response.trailers:
         bits |= _TRAILERS
-    return bits | (_EMPTY if response.body is None else _body_bits(response.body))
+    return bits | (_ABSENT if response.body is None else _body_bits(response.body))
 
 
 def _body_bits(body: Body) -> int:
@@ -439,15 +449,24 @@ def _without_emptiness(said: Description) -> None:
             said.pop(f"{part}.body", None)
 
 
+def _without_absence(said: Description) -> None:
+    """See an empty body where there is none."""
+    for part in ("request", "response"):
+        if f"{part}.body" in said and said[f"{part}.body"] is None:
+            _describe_body(said, part, Body())
+
+
 def _forget_body(said: Description, part: str) -> None:
     for name in ("body", "coding", "wire_size", "complete", "framing", "removed"):
         said.pop(f"{part}.{name}", None)
 
 
 def _without_binary(part: str) -> Callable[[Description], None]:
+    """See no difference between a body that is not text, an empty one, and none: what is left out leaves either."""
+
     def forget(said: Description) -> None:
         body = said.get(f"{part}.body")
-        if body is not None and not body["text"]:
+        if body is None or not body["text"] or not body["size"]:
             _forget_body(said, part)
 
     return forget
@@ -468,6 +487,14 @@ def _both(name: str) -> Callable[[Description], None]:
 # Where `found` is never true, a writer counts what it leaves out.
 _LIST: Final = (
     Facet("no-response", "requests without a response", lambda i: i.response is None, lambda _: None, leaves_out=True),
+    # Ahead of those that take parts of bodies away.
+    Facet(
+        "absent-bodies",
+        "that there was no body: it becomes an empty one",
+        _tells(_ABSENT),
+        _without_absence,
+        bit=_ABSENT,
+    ),
     Facet("error", "errors that the client saw", _tells(_ERROR), _without("error"), bit=_ERROR),
     Facet("started-at", "start times", _tells(_STARTED), _without("started_at"), bit=_STARTED),
     Facet("timings", "durations", _tells(_TIMINGS), _without("timings_ms"), bit=_TIMINGS),

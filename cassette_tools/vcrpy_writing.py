@@ -61,7 +61,7 @@ CANNOT_HOLD_JSON: Final = frozenset(
         "coding",
         "coding-headers",
         "connection",
-        "empty-bodies",
+        "absent-bodies",
         "error",
         "framing",
         "http-version",
@@ -469,7 +469,7 @@ def _request_body(interaction: Interaction, losses: _Losses, *, binary: bool) ->
     if body is None:
         if _client(interaction) != "httpx":
             return None
-        losses.left_out("empty-bodies")
+        losses.left_out("absent-bodies")
         return ""
     if not binary:
         stored = _stored(body)

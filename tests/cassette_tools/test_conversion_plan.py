@@ -66,7 +66,6 @@ def settled(
         (["v.yaml"], "out.jsonl.zst", None, "out.jsonl.zst", "jsonl", "zstd"),
         (["v.yaml"], "out.jsonl", "har", "out.jsonl", "har", None),
         (["v.yaml"], "out", "jsonl.gz", "out", "jsonl", "gzip"),
-        (["a.jsonl"], "out", None, "out", None, None),
         (["a.jsonl"], "tree/", None, "tree/a.yaml", "vcrpy-yaml", None),
         (["a.jsonl"], "tree", None, "tree/a.yaml", "vcrpy-yaml", None),
         (["a.jsonl"], "new/", "har", "new/a.har", "har", None),
@@ -155,6 +154,13 @@ def test_only_files_of_a_walk_are_marked_as_walked() -> None:
         (["a.jsonl"], None, "har.bz2", "'har.bz2' is no format that can be written"),
         (["a.jsonl"], None, ".gz", "'' is no format that can be written"),
         (["empty"], None, "har", "There is no file in empty"),
+        (
+            ["a.jsonl"],
+            "out.hra",
+            None,
+            r"out\.hra: the name tells no format\. End it with one of \.har, \.json, \.jsonl",
+        ),
+        (["a.jsonl"], "out", None, "or with / for a folder, or say the format with --to"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(inputs: list[str], output: str | None, to: str | None, said: str) -> None:

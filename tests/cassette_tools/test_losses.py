@@ -4,7 +4,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cassette_tools.interaction import Body, Headers, Interaction, Request, Response
@@ -84,6 +84,12 @@ def test_what_is_counted_is_what_a_comparison_looks_past(name: str) -> None:
     @given(interactions())
     def holds(interaction: Interaction) -> None:
         before = describe(interaction)
+        if name.startswith("binary-"):  # what is left out leaves an empty body or none: those look alike then
+            assume(
+                all(
+                    not before[key] or before[key]["size"] for key in ("request.body", "response.body") if key in before
+                )
+            )
         after = describe(interaction)
         facet.forget(after)
         if interaction.response is None:
@@ -141,6 +147,7 @@ TWICE: Headers = [("A", "1"), ("B", "2"), ("A", "3")]
         ),
         ("removed", made(response__body=Body(b"x", removed="why")), made(response__body=Body(b"x"))),
         ("empty-bodies", made(request__body=Body(b"")), made()),
+        ("absent-bodies", made(response__body=None), made(response__body=Body(b""))),
         ("binary-request-body", made(request__body=Body(b"\xff")), made(request__body=Body(b"\xfe\xff"))),
         ("binary-response-body", made(response__body=Body(b"\xff")), made(response__body=Body(b"\xfe\xff"))),
     ],
@@ -162,6 +169,7 @@ def test_a_facet_is_counted_and_looked_past_alone(facet: str, full: Interaction,
         ("scattered-headers", made(request__headers=[("A", "1"), ("A", "2"), ("a", "3"), ("B", "4")])),
         ("binary-response-body", made(response__body=Body("\u00e9"))),
         ("empty-bodies", made(response__body=Body(b"x"))),
+        ("absent-bodies", made(response__body=Body(b""))),
         ("wire-size", made(response__body=Body(b"x"))),
     ],
 )

@@ -405,7 +405,7 @@ def test_a_coded_answer_is_stored_as_its_client_had_it(
     assert answered["body"] == {"string": stored}
     assert ("Content-Encoding" in answered["headers"]) is encoded
     assert answered["headers"]["Content-Length"] == ["7" if encoded else str(len(PLAIN))]
-    asked = {"empty-bodies": 1} if client is not None and client.startswith("httpx") else {}
+    asked = {"absent-bodies": 1} if client is not None and client.startswith("httpx") else {}
     assert losses.counts == asked | ({} if encoded else {"coding-headers": 1})
 
 

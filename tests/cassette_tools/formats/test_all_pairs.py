@@ -95,7 +95,7 @@ def _implied(before: Interaction, lost: set[str]) -> set[str]:
     """Give what needs no count of its own: a binary body that is left out leaves none or an empty one, and none may
     become an empty one in a request."""
     binary = {"binary-request-body", "binary-response-body"}
-    return {"empty-bodies"} if lost & binary or before.request.body is None else set()
+    return {"empty-bodies", "absent-bodies"} if lost & binary or before.request.body is None else set()
 
 
 @pytest.mark.parametrize("one", SINGLE)
