@@ -96,7 +96,8 @@ class Outcome:
     @property
     def loses(self) -> bool:
         """Tell whether something is lost."""
-        return bool(self.losses.counts or self.losses.envelopes)
+        unread = any(remark.lost for source in self.sources for remark in source.remarks)
+        return unread or bool(self.losses.counts or self.losses.envelopes)
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not an error

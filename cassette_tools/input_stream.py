@@ -37,13 +37,17 @@ _ZSTD_BITE: Final = 256
 
 
 class Remark:
-    """Something about an input that its user should know. `count` says how often, `place` where first."""
+    """Something about an input that its user should know. `count` says how often, `place` where first.
 
-    __slots__ = ("count", "place", "text")
+    `lost`: something that the input says is not read.
+    """
 
-    def __init__(self, text: str, place: str) -> None:
+    __slots__ = ("count", "lost", "place", "text")
+
+    def __init__(self, text: str, place: str, *, lost: bool = False) -> None:
         self.text = text
         self.place = place
+        self.lost = lost
         self.count = 0
 
 
@@ -74,13 +78,16 @@ class InputStream(io.RawIOBase):
         self.head = Head(start[:SNIFFED], whole=len(start) <= SNIFFED and self._at_end)
         self._waiting = memoryview(start)
 
-    def remark(self, text: str, place: str) -> None:
-        """Tell what is doubtful in the input. `text` is a whole sentence; equal ones are counted, not repeated."""
+    def remark(self, text: str, place: str, *, lost: bool = False) -> None:
+        """Tell what is doubtful in the input. `text` is a whole sentence; equal ones are counted, not repeated.
+
+        `lost`: something that the input says is not read; --strict refuses that.
+        """
         known = self.remarks.get(text)
         if known is None:
             if len(self.remarks) >= _MOST_REMARKS:
                 return
-            known = self.remarks[text] = Remark(text, place)
+            known = self.remarks[text] = Remark(text, place, lost=lost)
         known.count += 1
 
     def tell_progress(self, taken: int) -> None:

@@ -272,7 +272,7 @@ class JsonItems:
             return b"\\ufffd"
 
         def unknown(_: str) -> None:
-            stream.remark("NaN and infinities are no JSON; null stands for them.", place)
+            stream.remark("NaN and infinities are no JSON; null stands for them.", place, lost=True)
 
         try:
             text = _ESCAPE.sub(mended, data).decode()
@@ -288,7 +288,7 @@ class JsonItems:
         except RecursionError as error:
             raise self._too_deep(line) from error
         if lone and self._tell_lone:
-            stream.remark("Lone surrogates are no characters; U+FFFD stands for them.", place)
+            stream.remark("Lone surrogates are no characters; U+FFFD stands for them.", place, lost=True)
         return value
 
     def _check_depth(self, value: Any, line: int) -> None:  # noqa: ANN401 - any JSON value

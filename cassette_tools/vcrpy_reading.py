@@ -318,7 +318,7 @@ class _Reading:
             else:
                 value = listed
             if (isinstance(listed, list) and len(listed) > 1) or name.lower() in found:
-                self._stream.remark(_ONE_VALUE, f"interaction {self._number}")
+                self._stream.remark(_ONE_VALUE, f"interaction {self._number}", lost=True)
             first = found.get(name.lower())
             found[name.lower()] = (name if first is None else first[0], value)
         return {name: [value] for name, value in found.values()}

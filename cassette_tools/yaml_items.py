@@ -579,7 +579,7 @@ class _Nodes:
             else:
                 if opened.key in opened.dict:
                     self._stream.remark(
-                        "A key stands twice in a mapping; the last one counts.", f"line {self.line(event)}"
+                        "A key stands twice in a mapping; the last one counts.", f"line {self.line(event)}", lost=True
                     )
                 opened.dict[opened.key] = node
             opened.key = None

@@ -125,10 +125,14 @@ def read(stream: InputStream) -> Iterator[Element]:
             else:
                 yield Envelope(FAMILY, line.head)
         if left > 0:
-            stream.remark(f"{left:,} pieces of bodies were left out: their interaction never came.", "the end")
+            stream.remark(
+                f"{left:,} pieces of bodies were left out: their interaction never came.", "the end", lost=True
+            )
         for damage in reader.damage:
             stream.remark(
-                f"{damage.end - damage.start:,} damaged bytes were left out: {damage.reason}.", f"byte {damage.start}"
+                f"{damage.end - damage.start:,} damaged bytes were left out: {damage.reason}.",
+                f"byte {damage.start}",
+                lost=True,
             )
 
 
@@ -141,7 +145,7 @@ def _look_at(line: Line, raw: dict[tuple[Any, Any], int], stream: InputStream) -
             raw.clear()
         raw.setdefault((of, part), head["piece"])
     if not head.keys() <= _PIECE:
-        stream.remark("Unknown keys of body lines were left out.", f"line {line.number}")
+        stream.remark("Unknown keys of body lines were left out.", f"line {line.number}", lost=True)
 
 
 def _interaction(line: Line, raw: dict[tuple[Any, Any], int]) -> Interaction:

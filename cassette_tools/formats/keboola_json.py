@@ -105,7 +105,7 @@ class _AsList:
         try:
             orjson.loads(line)
         except orjson.JSONDecodeError:
-            self.remark("The last line is torn; it was left out.", "its end")
+            self.remark("The last line is torn; it was left out.", "its end", lost=True)
             return False
         return True
 

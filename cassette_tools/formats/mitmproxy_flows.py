@@ -121,7 +121,7 @@ def _is_http(flow: dict[str, Any], stream: InputStream, place: str) -> bool:
     if kind == "http":
         return True
     kind = f"type {kind}" if kind in _OTHERS else "another type"
-    stream.remark(f"Flows of {kind} are no HTTP requests; they are left out.", place)
+    stream.remark(f"Flows of {kind} are no HTTP requests; they are left out.", place, lost=True)
     return False
 
 
@@ -163,12 +163,12 @@ _SAID: Final = frozenset({"timestamp_start", "msg"})
 def _tell_what_is_left_out(flow: dict[str, Any], stream: InputStream, place: str) -> None:
     websocket = flow.get("websocket")
     if flow.get("messages") is ... or (isinstance(websocket, dict) and websocket.get("messages") is ...):
-        stream.remark("Messages of websockets are left out.", place)
+        stream.remark("Messages of websockets are left out.", place, lost=True)
         flow.pop("messages", None)
         if isinstance(websocket, dict):
             websocket.pop("messages", None)
     if flow.pop("backup", None) is not None:
-        stream.remark("A flow was changed in mitmproxy; its first state is left out.", place)
+        stream.remark("A flow was changed in mitmproxy; its first state is left out.", place, lost=True)
 
 
 # -- requests and responses

@@ -182,7 +182,9 @@ def _content(owner: dict[str, Any], stream: InputStream, place: str) -> bytes | 
         path = in_file if isinstance(in_file, str) else text_of(text, "`string`") or ""
         body = _in_file(path, stream)
         if body is None:
-            stream.remark("A body lies in a file that is not in the cassette's folder; it is left out.", place)
+            stream.remark(
+                "A body lies in a file that is not in the cassette's folder; it is left out.", place, lost=True
+            )
             said["file"] = path
             body = Body(complete=False, incomplete="unread")
         if said:

@@ -137,7 +137,9 @@ def _source(source: Source) -> dict[str, Any]:
         "file": source.name,
         "format": source.format.name,
         "interactions": source.read,
-        "remarks": [{"text": one.text, "count": one.count, "first": one.place} for one in source.remarks],
+        "remarks": [
+            {"text": one.text, "count": one.count, "first": one.place, "lost": one.lost} for one in source.remarks
+        ],
     }
 
 
