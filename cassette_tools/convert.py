@@ -257,7 +257,7 @@ class _Work:
                 if not isinstance(element, Interaction):
                     if element.family == family or keeps:
                         yield element
-                    else:
+                    elif not element.made:
                         losses.envelopes += 1
                     continue
                 source.read += 1

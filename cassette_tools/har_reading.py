@@ -71,6 +71,7 @@ _OWN_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "redacted": (dict,),
     "error": (dict, type(None)),
     "sent": (bool,),
+    "answered": (bool,),
     "target": (str,),
     "request_version": _TEXT,
     "response_version": _TEXT,
@@ -289,7 +290,7 @@ class _Entry:
             extra.update({key: value for key, value in given.items() if key not in _RESPONSE})
         status = given.get("status")
         status = int(status) if type(status) is str and status.isdecimal() and len(status) < 5 else status
-        if type(status) is not int or status <= 0:
+        if type(status) is not int or status < 0 or (not status and not self._own.get("answered")):
             if status not in (0, None):
                 extra["status"] = status
             if given.get("headers"):

@@ -120,6 +120,8 @@ def _own(interaction: Interaction) -> dict[str, Any]:
         own["redacted"] = interaction.redacted
     if interaction.error is not None or interaction.response is None:
         own["error"] = interaction.error
+    if interaction.response is not None and not interaction.response.status:
+        own["answered"] = True  # else status 0 says, as browsers have it, that no response came
     if not interaction.request.sent:
         own["sent"] = False
     if interaction.request.target is not None:

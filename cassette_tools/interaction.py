@@ -172,11 +172,13 @@ class Envelope:
     """What a cassette says of itself and not of an interaction: a header, metadata, pages of a browser.
 
     It comes where the source has it, before, between or behind the interactions. `family` is that of the format whose
-    words `values` are in; a writer of another family passes it over, and the conversion counts it as a loss.
+    words `values` are in; a writer of another family passes it over, and the conversion counts it as a loss, unless it
+    was `made` by a conversion before.
     """
 
     family: str
     values: dict[str, Any]
+    made: bool = False
 
 
 Element: TypeAlias = Interaction | Envelope

@@ -270,7 +270,7 @@ def _bits(interaction: Interaction) -> int:  # noqa: C901 - one look at everythi
         bits |= _TIMINGS
     if interaction.client is not None:
         bits |= _CLIENT
-    if interaction.process is not None:
+    if interaction.process is not None and interaction.origin is None:  # else a conversion gave the numbers
         bits |= _PROCESS
     if interaction.connection is not None:
         bits |= _CONNECTION

@@ -110,6 +110,7 @@ def read(stream: InputStream) -> Iterator[Element]:
     source = stream.path if stream.path is not None else Source(stream, name=stream.name)  # type: ignore[arg-type] # it has what Source needs
     progress = None if stream.path is None else stream.tell_progress  # a stream tells its own
     raw: dict[tuple[Any, Any], int] = {}
+    made = False  # whether the run at hand is none, but what a conversion put around interactions from elsewhere
     left = 0  # body lines whose interaction has not come
     with Reader(source, mode=stream.mode, contents=True, on_progress=progress) as reader:
         for line in reader:
@@ -123,7 +124,9 @@ def read(stream: InputStream) -> Iterator[Element]:
             elif line.type == "envelope" and type(line.head.get("of")) is str and type(line.head.get("values")) is dict:
                 yield Envelope(line.head["of"], line.head["values"])
             else:
-                yield Envelope(FAMILY, line.head)
+                if line.type == "header":
+                    made = line.head.get("converted") is True
+                yield Envelope(FAMILY, line.head, made)
         if left > 0:
             stream.remark(
                 f"{left:,} pieces of bodies were left out: their interaction never came.", "the end", lost=True
@@ -454,6 +457,7 @@ class _Run:
             "platform": f"{sys.platform}-{platform.machine()}",
             "redaction": "none",
             "body_limit": BODY_LIMIT,
+            "converted": True,
         }
 
     def end(self) -> Iterator[bytes]:
