@@ -476,6 +476,14 @@ def test_a_status_that_is_none_is_a_request_that_failed(response: dict[str, Any]
     }
 
 
+def test_a_response_with_status_0_is_told_from_a_request_that_failed() -> None:
+    answered = Interaction(Request("GET", "http://h/", []), Response(0, "Odd", [("A", "1")], Body("content")))
+    written = write(answered)
+    assert json.loads(written)["log"]["entries"][0]["_recorder"]["answered"] is True
+    ((back,), _, _) = read(written)
+    assert differences(describe(answered), describe(back), ()) == []
+
+
 def test_a_request_without_response_has_none() -> None:
     only = entry()
     del only["response"]
@@ -960,7 +968,7 @@ requests = st.builds(
     st.booleans(),
 )
 responses = st.none() | st.builds(
-    Response, st.sampled_from([101, 200, 204, 302, 304, 599]), latin, header_lists, bodies, versions, header_lists
+    Response, st.sampled_from([0, 101, 200, 204, 302, 304, 599]), latin, header_lists, bodies, versions, header_lists
 )
 interactions = st.builds(
     Interaction,
