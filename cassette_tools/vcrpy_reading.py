@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cassette_tools.interaction import Body, Envelope, Interaction, Request, Response
 from cassette_tools.json_items import JsonItems
 from cassette_tools.stored_body import body_of
+from cassette_tools.vcrpy_block import read_interaction
 from cassette_tools.yaml_items import PYTHON, Plain, Tagged, YamlItems
 from recorder.errors import BadCassetteError
 
@@ -77,10 +78,12 @@ _PARSED: Final = "A body is structured and no text; its JSON is taken."
 
 def read_yaml(stream: InputStream) -> Iterator[Element]:
     """Read a vcrpy YAML cassette. Memory: one item. Raises BadCassetteError, NotACassetteError."""
-    items = YamlItems(stream, frozenset({"interactions"}), tags=_OLD_TAGS)
+    items = YamlItems(stream, frozenset({"interactions"}), tags=_OLD_TAGS, quick=read_interaction)
     reading = _Reading(stream)
     for item in items:
-        yield reading.interaction(item.value, item.number, old=items.key is None)
+        value = item.value
+        ready = type(value) is Interaction
+        yield value if ready else reading.interaction(value, item.number, old=items.key is None)
     yield from reading.envelope(items.rest)
 
 

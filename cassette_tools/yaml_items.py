@@ -24,7 +24,7 @@ from cassette_tools.yaml_scalars import Plain, kind_of, plain_value
 from recorder.errors import BadCassetteError, NotACassetteError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cassette_tools.input_stream import InputStream
 
@@ -51,6 +51,8 @@ ALIASED_A_BYTE: Final = 64
 
 Value: TypeAlias = Any
 """dict with str keys, list, str, Plain, bytes, Tagged, or None."""
+Quick: TypeAlias = "Callable[[bytes], Value]"
+"""Reads an item of one layout; gives None for any other."""
 Event: TypeAlias = Any
 """An event of PyYAML: its classes have no types."""
 
@@ -93,14 +95,25 @@ class YamlItems:
     `rest` holds the other top-level keys seen so far, which may stand before and behind the list. `key` is the key of
     the list, once an item was given; None where the list is the whole document.
 
+    `quick` is asked first about an item of printable ASCII and line feeds, from its `-` in the first column to its last
+    line feed. What it gives is the item's value; where it gives None the item is read here.
+
     Raises NotACassetteError where there is no such list, and BadCassetteError.
     """
 
-    def __init__(self, stream: InputStream, keys: frozenset[str], *, tags: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        stream: InputStream,
+        keys: frozenset[str],
+        *,
+        tags: frozenset[str] = frozenset(),
+        quick: Quick | None = None,
+    ) -> None:
         self.rest: dict[str, Value] = {}
         self.key: str | None = None
         self._stream = stream
         self._keys = keys
+        self._quick = quick
         self._nodes = _Nodes(stream, tags)
 
     def __iter__(self) -> Iterator[YamlItem]:
@@ -158,7 +171,16 @@ class YamlItems:
         ahead = 0 if start.key is None else 1  # lines of the prefix
         line, number = start.line, 0
         pieces = _Pieces(self._stream, buffer, start)
+        quick = self._quick if start.column == 0 else None
         for piece in pieces:
+            if quick is not None and type(piece) is bytes:
+                breaks = piece.translate(None, _PRINTABLE)
+                made = quick(piece) if breaks.count(b"\n") == len(breaks) else None
+                if made is not None:
+                    number += 1
+                    yield YamlItem(made, number, line)
+                    line += len(breaks)
+                    continue
             read = read_item(piece, start.column) if isinstance(piece, bytes) else None
             if read is not None:
                 values, tail = [read[0]], piece[read[1] :]
@@ -194,7 +216,7 @@ class YamlItems:
             event = nodes.next()
             if event is None or type(event).__name__ == "MappingEndEvent":
                 nodes.finish()
-                return values, b"", True
+                return values, b"", not nodes.ended  # behind the end of a document no item may follow
         except BadCassetteError:
             return [], b"", False
         index = event.start_mark.index - len(prefix)
@@ -412,8 +434,9 @@ class _Long:
         return sum(part.count(byte) for part in self._parts)
 
 
-_LONGEST: Final = 256 * 1024
-"""Bytes of a piece that is read quickly."""
+_LONGEST: Final = 2 << 20
+"""Bytes of a piece that is read quickly: what is read so is held several times."""
+_PRINTABLE: Final = bytes(range(0x20, 0x7F))
 _SEARCHED: Final = 1 << 20
 """Bytes in which the beginning of the list is looked for. Beyond, the file is read as events."""
 _BOM: Final = b"\xef\xbb\xbf"
@@ -455,12 +478,13 @@ class _Source:
 
 
 class _Nodes:
-    """Builds nodes from events, without recursion."""
+    """Builds nodes from events, without recursion. `ended` tells whether a document was ended by its mark."""
 
     def __init__(self, stream: InputStream, tags: frozenset[str]) -> None:
         self._stream = stream
         self._tags = frozenset(tag for tag in tags if not tag.endswith("*"))
         self._beginnings = tuple(tag[:-1] for tag in tags if tag.endswith("*"))
+        self.ended = False
         self._anchors: dict[str, tuple[Value, int]] = {}
         self._anchored = 0
         self._weight = 0
@@ -474,6 +498,7 @@ class _Nodes:
 
         self._line = line
         self._reached = 0
+        self.ended = False
         self._error: Any = yaml.YAMLError
         loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         self._events: Iterator[Any] = yaml.parse(source, Loader=loader)
@@ -486,6 +511,7 @@ class _Nodes:
                 if name not in _ABOUT_DOCUMENTS:
                     self._reached = event.end_mark.line
                     return event
+                self.ended = self.ended or (name == "DocumentEndEvent" and event.explicit)
         except self._error as error:
             mark = getattr(error, "problem_mark", None)
             if mark is None:  # bytes that are no UTF-8, or characters that YAML forbids: libyaml tells no line

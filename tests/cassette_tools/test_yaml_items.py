@@ -207,6 +207,13 @@ def test_the_quick_reader_is_right_or_gives_up_on_whatever_lines(lines: list[str
     assert repr([plain(value)]) == repr(loaded)
 
 
+def test_no_item_follows_the_end_of_a_document() -> None:
+    with pytest.raises(BadCassetteError, match="line 5: not valid YAML"):
+        list(YamlItems(stream_of(b"interactions:\n- a: b\n-\n...\n- a: b\n"), KEYS))
+    ended = YamlItems(stream_of(b"interactions:\n- a: b\n-\n...\n"), KEYS)
+    assert [item.value for item in ended] == [{"a": "b"}, None]
+
+
 @settings(max_examples=1500, deadline=None)
 @given(lines=st.lists(LINES, max_size=9), indent=st.sampled_from(["", "  "]))
 def test_pieces_and_the_whole_document_are_read_alike(lines: list[str], indent: str) -> None:
@@ -476,6 +483,7 @@ def test_a_large_item_takes_time_linear_in_its_size() -> None:
 
 def test_an_item_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yaml_items, "LARGEST_ITEM", BLOCK)
+    monkeypatch.setattr(yaml_items, "_LONGEST", BLOCK)
     data = b"interactions:\n- a\n- b: '" + b"x" * (4 * BLOCK) + b"'\n"
     with pytest.raises(BadCassetteError, match="an item is larger than"):
         items_of(data)
