@@ -51,10 +51,10 @@ def convert(
         typer.Option("--output", "-o", metavar="PATH", help="Write here: a file, a folder/, or - for standard output."),
     ] = None,
     to: Annotated[
-        str | None, typer.Option("--to", metavar="FORMAT", help="The format to write; else the name of -o tells it.")
+        str | None, typer.Option("--to", metavar="FORMAT", help="The format to write (--formats); else -o tells it.")
     ] = None,
     source: Annotated[
-        str | None, typer.Option("--from", metavar="FORMAT", help="The format to read; else the content tells it.")
+        str | None, typer.Option("--from", metavar="FORMAT", help="The format to read; else its content tells it.")
     ] = None,
     only: Annotated[
         str | None,
