@@ -6,8 +6,9 @@ the interaction again than a writer would say of the model, and what the model h
 
 Layouts: version 1 (vcrpy 1.0 and later); a list of interactions with `protocol`, `host`, `port`, `path` (before 1.0),
 which becomes what `python -m vcr.migration` makes of it; responses of httpx with `status_code` and `content` (vcrpy 4
-and 5); bodies as text, bytes, a file (`_io.BytesIO`), an iterator, or structured. A body that is structured, or stands
-under `parsed_body` alone (a serializer of other projects), is taken as its JSON, with a remark.
+and 5); headers of responses as a list of pairs (tornado); bodies as text, bytes, a file (`_io.BytesIO`), an iterator,
+or structured. A body that is structured, or stands under `parsed_body` alone (a serializer of other projects), is taken
+as its JSON, with a remark.
 
 `extra["vcrpy"]`, each part only where it is needed:
 
@@ -39,7 +40,7 @@ from cassette_tools.yaml_items import PYTHON, Plain, Tagged, YamlItems
 from recorder.errors import BadCassetteError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from cassette_tools.input_stream import InputStream
     from cassette_tools.interaction import Element, Headers
@@ -72,6 +73,8 @@ _REQUEST: Final = ("method", "uri", "body", "headers")
 _RESPONSE_ORDER: Final = ["status", "headers", "body"]
 _STATUS_ORDER: Final = ["code", "message"]
 _ONE_VALUE: Final = "Of several values of a header of a request vcrpy takes one; so does this."
+_RELATIVE: Final = "A URL is not absolute; it is taken as it is."
+_NO_METHOD: Final = "A method is empty; it is taken as it is."
 _ONLY_TEXT: Final = {str}
 _PARSED: Final = "A body is structured and no text; its JSON is taken."
 
@@ -147,7 +150,7 @@ class _Reading:
         method = self._text(said.get("method"), "method", odd)
         url = self._text(said.get("uri"), "uri", odd)
         if "://" not in url:
-            raise self._wrong("its URL is not absolute")
+            self._stream.remark(_RELATIVE, f"interaction {self._number}")
         headers = self._headers(said.get("headers"), odd, single=True)
         stored = said.get("body")
         if type(stored) is str or type(stored) is bytes:
@@ -280,21 +283,30 @@ class _Reading:
     def _text(self, said: Any, key: str, odd: dict[str, Any]) -> str:  # noqa: ANN401 - as read
         if type(said) is str and said:
             return said
-        if not said or not isinstance(said, (str, bytes)):
+        if not isinstance(said, (str, bytes)):
             raise self._wrong(f"its request has no {key}")
+        if not said and key == "method":
+            self._stream.remark(_NO_METHOD, f"interaction {self._number}")
+        if said == "":
+            return ""
         odd[key] = _packed(said)
         return said.decode("latin-1") if isinstance(said, bytes) else str(said)
 
     def _headers(self, said: Any, odd: dict[str, Any], *, single: bool) -> Headers:  # noqa: ANN401 - as read
         """Take headers. `single`: vcrpy keeps one value of each name, so that others are odd."""
         if type(said) is not dict:
-            return self._odd_headers(said, odd)
+            pairs = _pairs(said) if single else None
+            return (
+                self._odd_headers(said, odd)
+                if pairs is None
+                else self._headers(self._as_single(pairs), odd, single=True)
+            )
         headers: Headers = []
         for name, values in said.items():
             if type(values) is list and len(values) == 1:
                 headers.append((name, values[0]))
             elif single:
-                return self._headers(self._as_single(said), odd, single=True)
+                return self._headers(self._as_single(said.items()), odd, single=True)
             elif type(values) is not list or not values:
                 return self._odd_headers(said, odd)
             else:
@@ -302,17 +314,17 @@ class _Reading:
         if not headers:
             return headers
         if single and len({*map(str.lower, said)}) != len(said):
-            return self._headers(self._as_single(said), odd, single=True)
+            return self._headers(self._as_single(said.items()), odd, single=True)
         if {type(text) for pair in headers for text in pair} != _ONLY_TEXT:
             return self._odd_headers(said, odd)
         if not _is_latin("".join(map("".join, headers))):
             return self._odd_headers(said, odd)
         return headers
 
-    def _as_single(self, said: dict[str, Any]) -> dict[str, Any]:
+    def _as_single(self, said: Iterable[tuple[str, Any]]) -> dict[str, Any]:
         """Take one value of each header, as vcrpy does: the first of several, and the last of several cases."""
         found: dict[str, tuple[str, Any]] = {}
-        for name, values in said.items():
+        for name, values in said:
             listed = values.value if isinstance(values, Tagged) and values.tag == _TUPLE else values
             if isinstance(listed, list):
                 if not listed:
@@ -330,10 +342,11 @@ class _Reading:
         odd["headers"] = _packed(said)
         if said is None:
             return []
-        if type(said) is not dict:
+        pairs = said.items() if type(said) is dict else _pairs(said)
+        if pairs is None:
             raise self._wrong("its headers are no mapping")
         headers: Headers = []
-        for name, values in said.items():
+        for name, values in pairs:
             if isinstance(values, Tagged) and values.tag == _TUPLE:
                 values = values.value  # noqa: PLW2901 - a tuple is as good as a list
             for value in values if isinstance(values, list) else [values]:
@@ -472,6 +485,22 @@ _FLOATS: Final = {"nan": ".nan", "inf": ".inf", "-inf": "-.inf"}
 def _as_key(key: Any) -> Any:  # noqa: ANN401 - any value
     """Give a key that a dict takes; a list can be none."""
     return str(key) if isinstance(key, (list, dict)) else key
+
+
+def _pairs(said: Any) -> list[tuple[str, Any]] | None:  # noqa: ANN401 - as read
+    """Take headers as a list of pairs, which vcrpy writes for tornado. None where it is no such list."""
+    if type(said) is not list:
+        return None
+    pairs: list[tuple[str, Any]] = []
+    for pair in said:
+        both = pair.value if isinstance(pair, Tagged) and pair.tag == _TUPLE else pair
+        if type(both) is not list or len(both) != _PAIR or not isinstance(both[0], str):
+            return None
+        pairs.append((both[0], both[1]))
+    return pairs
+
+
+_PAIR: Final = 2
 
 
 def _resolved(value: Any) -> Any:  # noqa: ANN401 - as read

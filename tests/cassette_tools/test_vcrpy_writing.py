@@ -576,3 +576,14 @@ def test_oddities_of_a_vcrpy_cassette_are_saved_as_vcrpy_saves_them() -> None:
     saved = serialize({"requests": asked, "responses": answered, "metadata": metadata}, yamlserializer)
     text = written(read_back(ODD, "yaml"))
     assert text.replace("- recorded_at: 2020-01-01 10:00:00\n  request:", "- request:") == saved
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize(
+    "odd", [{"foo": 1}, {"request": 5}, {"response": [1]}, 5, "text", [1], {"order": {"response": 5, "status": [{}]}}]
+)
+def test_what_no_reader_says_under_its_family_is_counted(odd: Any, kind: str) -> None:
+    one = Interaction(Request("GET", "http://h/", []), Response(200, "OK", [], Body("a")), extra={"vcrpy": odd})
+    losses = Losses(LOST[kind], family="vcrpy")
+    assert loaded(written([one], kind, losses=losses), kind)
+    assert losses.counts == {"extra": 1}

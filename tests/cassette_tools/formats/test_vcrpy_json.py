@@ -84,7 +84,7 @@ def test_a_cassette_says_what_vcrpy_loads_of_it(path: Path, tmp_path: Path) -> N
         said = response["body"].get("string", b"") if "body" in response else response["content"].encode()
         body = one.response.body
         assert (b"" if body is None else body.read()) == said
-        pairs = [(name, value) for name, values in response["headers"].items() for value in listed(values)]
+        pairs = [(name, value) for name, values in dict(response["headers"]).items() for value in listed(values)]
         assert one.response.headers == pairs
 
 
