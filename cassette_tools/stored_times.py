@@ -33,4 +33,4 @@ def utc_of(text: object) -> str | None:
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06}Z" if moment.year >= 1000 else None  # strftime pads none
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"

@@ -112,5 +112,5 @@ def interactions(draw: DrawFn) -> Interaction:
     )
     reason = draw(st.sampled_from(["OK", "", "Nicht gef\xfcnden", "a: b"]))
     response = Response(draw(st.sampled_from([200, 204, 304, 404, 599])), reason, *asked)
-    started = draw(st.sampled_from([None, "2026-11-23T03:30:48.000123Z", "1999-12-31T23:59:59.000000Z"]))
+    started = draw(st.sampled_from([None, "2026-11-23T03:30:48.000123Z", "0001-01-01T00:00:00.000000Z"]))
     return Interaction(request, response, started_at=started)
