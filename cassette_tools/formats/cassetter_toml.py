@@ -30,11 +30,15 @@ __all__ = ["FORMAT"]
 
 _TABLE: Final = re.compile(rb"^[ \t]*\[\[[ \t]*[\"']?interactions[\"']?[ \t]*\]\]", re.MULTILINE)
 _REQUEST: Final = re.compile(rb"^[ \t]*\[[ \t]*interactions[ \t]*\.[ \t]*request[ \t]*\]", re.MULTILINE)
+_NO_TABLE: Final = re.compile(rb"version[ \t]*=[ \t]*1\s*")
+"""An empty cassette."""
 
 
 def _sniff(head: Head) -> int:
-    if head.kind in ("json", "binary", "empty", "markup") or not _TABLE.search(head.data):
+    if head.kind in ("json", "binary", "empty", "markup"):
         return 0
+    if not _TABLE.search(head.data):
+        return 40 if head.whole and _NO_TABLE.fullmatch(head.text) else 0
     return 95 if _REQUEST.search(head.data) else 60
 
 

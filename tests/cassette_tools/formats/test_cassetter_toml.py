@@ -75,10 +75,19 @@ def test_its_own_files_are_recognized_and_written_again_to_the_byte(name: str) -
         b'{"a": "[[interactions]]"}',
         b"",
         b"x = 1\n",
+        b"version = 1\nrevision = 3\n",
+        b"version = 2\n",
     ],
 )
 def test_other_files_are_not_taken_for_its_own(text: bytes) -> None:
     assert FORMAT.sniff(Head(text, whole=True)) == 0
+
+
+def test_an_empty_cassette_is_recognized_and_read() -> None:
+    data = written(FORMAT, [])
+    assert FORMAT.sniff(Head(data, whole=True)) == 40
+    assert FORMAT.sniff(Head(data, whole=False)) == 0
+    assert elements(FORMAT, data) == []
 
 
 def test_a_file_is_recognized_behind_comments() -> None:
