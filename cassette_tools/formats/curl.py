@@ -6,7 +6,7 @@ Commands do not read the user's .curlrc, follow no redirect, and add no header o
 and what HTTP needs. What curl cannot be told is left out, and counted.
 
 The options are those of curl 7.42 (path-as-is) and later; --data-raw takes a leading @ as text (curl(1)). Linux takes
-arguments of up to 128 KiB (execve(2)), so long bodies come from standard input.
+arguments of up to 128 KiB (execve(2)): long bodies come from standard input, and longer headers and URLs are left out.
 
 Memory: a body of a request that has a content coding; else a piece of a body.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from cassette_tools.formats import WriteOptions
     from cassette_tools.head import Head
-    from cassette_tools.interaction import Body, Element, Interaction
+    from cassette_tools.interaction import Body, Element, Headers, Interaction
     from cassette_tools.resend import Resend
 
 __all__ = ["FORMAT", "quoted"]
@@ -42,6 +42,11 @@ exit "$failed"
 _FIXED: Final = "curl --disable --silent --show-error --globoff --path-as-is --proto '=http,https'"
 _VERSIONS: Final = {"HTTP/1.0": "--http1.0", "HTTP/1.1": "--http1.1", "HTTP/2": "--http2", "HTTP/2.0": "--http2"}
 _LONGEST_ARGUMENT: Final = 64 * 1024
+_LONGEST_WORD: Final = 120 * 1024
+_MOST_ARGUMENTS: Final = 512 * 1024
+"""Bytes of all headers of a request. macOS takes 1 MiB of arguments and environment together."""
+_BESIDE: Final = 32
+"""Bytes that a header takes beside its name and its value: an option, pointers, ends of strings."""
 _BASE64_LINE: Final = 57
 """Bytes that make 76 characters of base64 (RFC 2045 section 6.8)."""
 
@@ -61,16 +66,31 @@ def write(elements: Iterable[Element], options: WriteOptions) -> Iterator[bytes]
 
 def _request(interaction: Interaction, number: int, options: WriteOptions) -> Iterator[bytes]:
     again = resend_of(interaction.request)
-    if again is None:
+    if again is None or len(again.method) + len(again.url) > _LONGEST_WORD:
         yield b"# left out: its method or its URL is none that curl can be told\n"
         lost = {"unsendable"}
     else:
+        _leave_out_long(again)
         lost = again.lost
         arguments = [_FIXED, *_version(again, interaction.request.http_version), *_line(again), *_headers(again)]
         yield from _command(again, arguments)
     if options.losses is not None:
         for facet in sorted(lost):
             options.losses.add(facet, number)
+
+
+def _leave_out_long(again: Resend) -> None:
+    """Leave out headers that are too long for an argument, or too many for all arguments together."""
+    left = _MOST_ARGUMENTS
+    kept: Headers = []
+    for name, value in again.headers:
+        size = len(name) + len(value) + _BESIDE
+        if size > min(_LONGEST_WORD, left):
+            again.lost.add("unsendable")
+            continue
+        left -= size
+        kept.append((name, value))
+    again.headers = kept
 
 
 def _version(again: Resend, version: str | None) -> list[str]:

@@ -283,6 +283,26 @@ def test_what_curl_cannot_be_told_is_counted(interaction: Interaction, facet: st
     assert (losses.counts, losses.first) == ({facet: 1}, {facet: 1})
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_is_too_long_for_an_argument_is_left_out_and_counted(log: RequestLog, tmp_path: Path, shell: str) -> None:
+    """Linux refuses to run a program with an argument over 128 KiB, and the whole command with it."""
+    long, octets = "v" * (200 << 10), "\xe9" * (50 << 10)
+    recorded = [
+        post(log.url + "/one", [("A", "1"), ("Long", long), ("Odd", octets), ("Z", "2")], Body("b" * (64 << 10))),
+        post(f"{log.url}/{long}", []),
+        post(log.url + "/many", [(f"N{at}", "v" * (50 << 10)) for at in range(40)]),
+    ]
+    losses = Losses(FORMAT.cannot_hold, family="curl")
+    del log.arrived[:]
+    done = run(script(recorded, losses), tmp_path / "run", shell)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert losses.counts == {"unsendable": 3}
+    one, many = log.arrived
+    assert one.without(*BY_CURL) == [(b"A", b"1"), (b"Odd", octets.encode("latin-1")), (b"Z", b"2")]
+    assert one.body == b"b" * (64 << 10)
+    assert [name for name, _ in many.without(*BY_CURL)] == [b"N%d" % at for at in range(10)]
+
+
 def test_a_comment_tells_what_a_command_is_and_cannot_be_left() -> None:
     evil = Interaction(Request("GET", "http://h/\ntouch hacked\n\u2028\x1b]0;x\x07#", []), Response(200, "OK", []))
     program = script([evil, evil]).decode()
