@@ -19,6 +19,7 @@ import sys
 from base64 import b64encode
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -347,9 +348,14 @@ def _moment(text: str | None) -> str | None:
     return moment
 
 
+_TWO: Final = frozenset({2})
+
+
 def _headers(pairs: list[list[str]]) -> Headers:
-    headers = [(name, value) for name, value in pairs]
-    joined = "".join([name + value for name, value in headers])  # raises TypeError for what is no text
+    headers: Headers = list(map(tuple, pairs))  # type: ignore[arg-type] # their length is looked at below
+    joined = "".join(chain.from_iterable(headers))  # raises TypeError for what is no text
+    if not _TWO.issuperset(map(len, headers)):
+        raise ValueError(pairs)
     if joined.isascii() or all(character <= "\xff" for character in joined):
         return headers
     return [(_octets(name), _octets(value)) for name, value in headers]
@@ -518,10 +524,10 @@ def _lines(interaction: Interaction, process: dict[str, Any]) -> Iterator[bytes]
             continue
         if body.stream is not None and interaction.process is not None:  # of a cassette: its pieces stay as they are
             said = yield from _as_it_was(body, identity, part, unknown.get(f"{part}.raw"))
-        elif body.stream is not None or body.size > BODY_LIMIT:
-            said = yield from _in_pieces(body, identity, part, bodies)
+        elif body.stream is None and (held := _held(body, part, bodies)) is not None:
+            said = held
         else:
-            said = _held(body, part, bodies)
+            said = yield from _in_pieces(body, identity, part, bodies)
         described[part] = said | unknown.get(f"{part}.body", _NOTHING)
     head: dict[str, Any] = {
         "type": "interaction",
@@ -620,10 +626,12 @@ def _answered(response: Response, body: dict[str, Any] | None, unknown: dict[str
 _NOTHING: Final[dict[str, Any]] = {}
 
 
-def _held(body: Body, part: str, bodies: dict[str, Content]) -> dict[str, Any]:
-    """Describe a body that fits into the line, and put its content into `bodies`."""
+def _held(body: Body, part: str, bodies: dict[str, Content]) -> dict[str, Any] | None:
+    """Describe a body that fits into the line, and put its content into `bodies`. None where it does not fit."""
     text = body.text()
-    data = body.read() if text is None else text.encode()
+    data = body.read() if text is None else text.encode()  # once: it takes as long as a digest
+    if len(data) > BODY_LIMIT:
+        return None
     digest = hashlib.sha256(data, usedforsecurity=False).hexdigest()
     bodies[part] = {"text": text} if text is not None else {"base64": b64encode(data).decode("ascii")}
     return _said(body, len(data), digest, None)
