@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from cassette_tools.input_stream import InputStream
 
-__all__ = ["DEPTH", "LARGEST_ITEM", "MOST_REST", "JsonItem", "JsonItems", "encode_string", "parsed_as_it_is"]
+__all__ = ["DEPTH", "LARGEST_ITEM", "MOST_REST", "JsonItem", "JsonItems", "parsed_as_it_is"]
 
 LARGEST_ITEM: Final = 256 << 20
 """Bytes of one item."""
@@ -64,7 +64,8 @@ class JsonItem:
     """An item of the list: `number` counts from 1, `line` is where it begins, `data` its text, `value` what it says.
 
     Integers of more than 64 bits are floats in `value`. In it U+FFFD stands for lone surrogates, None for NaN and
-    infinities; both are remarked, and `mended` is true. Of keys that stand twice in one object the last counts.
+    infinities; both are remarked, and `mended` is true. Of keys that stand twice in one object the last counts; that
+    is remarked, too.
     """
 
     __slots__ = ("data", "line", "mended", "number", "value")
@@ -127,6 +128,8 @@ class JsonItems:
             key = self._key()
             opening = text.next()
             if key != wanted:
+                if key in rest:
+                    self._remark_twice(text.place())
                 rest[key] = self._beside()
             elif level + 1 == len(self._path):
                 if opening != b"[":
@@ -204,6 +207,8 @@ class JsonItems:
                 text.pos = end
                 if _may_be_deep(data):
                     self._check_depth(value, line)
+                if data.count(b'"') != _quotes(value, len(data)):
+                    self._tell_twice(data, f"interaction {number}")
                 return JsonItem(data, number, line, value)
         text.scan(LARGEST_ITEM, f"interaction {number}")
         data = bytes(text.buffer[start : text.pos])
@@ -257,7 +262,21 @@ class JsonItems:
             self._mended = True
         if _may_be_deep(data):
             self._check_depth(value, line)
+        if data.count(b'"') != _quotes(value, len(data)):
+            self._tell_twice(data, place)
         return value
+
+    def _tell_twice(self, data: bytes, place: str) -> None:
+        """Tell of keys that stand twice. A value with fewer quotes than its text may have lost some."""
+
+        def look(pairs: list[tuple[str, Any]]) -> None:
+            if len({key for key, _ in pairs}) != len(pairs):
+                self._remark_twice(place)
+
+        json.loads(data.decode(), object_pairs_hook=look, parse_int=_integer)
+
+    def _remark_twice(self, place: str) -> None:
+        self._text.stream.remark("A key stands twice in an object; the last one counts.", place, lost=True)
 
     def _parsed_with_faults(self, data: bytes, line: int, place: str) -> Any:  # noqa: ANN401 - any JSON value
         stream = self._text.stream
@@ -316,6 +335,28 @@ def _integer(digits: str) -> int | float:
         return int(digits)
     value = int(digits) if len(digits) < 21 else 1 << 64
     return value if -(1 << 63) <= value < 1 << 64 else float(digits)
+
+
+def _quotes(value: Any, size: int) -> int:  # noqa: ANN401 - any JSON value
+    """Count the quotes in the JSON of a value, which was read from `size` bytes."""
+    if size <= _SMALL:
+        return orjson.dumps(value).count(b'"')
+    count = 0
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if type(one) is str:
+            count += 2 + one.count('"')
+        elif type(one) is dict:
+            waiting.extend(one)
+            waiting.extend(one.values())
+        elif type(one) is list:
+            waiting.extend(one)
+    return count
+
+
+_SMALL: Final = 64 * 1024
+"""Bytes of a value that is written to be counted. A larger one is walked through: mostly it is a few long texts."""
 
 
 def _may_be_deep(data: bytes) -> bool:
@@ -495,11 +536,3 @@ class _Text:
 def parsed_as_it_is(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """Parse the `data` of an item that was mended again, with lone surrogates in its texts."""
     return json.loads(data, parse_int=_integer)
-
-
-def encode_string(text: str) -> bytes:
-    """Give a JSON string in UTF-8 with its quotes. Lone surrogates become U+FFFD."""
-    try:
-        return orjson.dumps(text)
-    except orjson.JSONEncodeError:
-        return orjson.dumps(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cassette_tools import json_items
 from cassette_tools.input_stream import InputStream
-from cassette_tools.json_items import DEPTH, JsonItems, encode_string, parsed_as_it_is
+from cassette_tools.json_items import DEPTH, JsonItems, parsed_as_it_is
 from recorder.errors import BadCassetteError, NotACassetteError
 
 if TYPE_CHECKING:
@@ -267,6 +267,38 @@ def test_huge_numbers_are_read() -> None:
     assert len(values(b'[{"a":' + digits + b"}]", ())) == 1
 
 
-def test_strings_are_written_as_json() -> None:
-    assert encode_string('a"é\n') == '"a\\"é\\n"'.encode()
-    assert encode_string("\ud83d!") == '"\ufffd!"'.encode()
+@pytest.mark.parametrize("size", [0, 200_000])
+@pytest.mark.parametrize(
+    ("item", "told"),
+    [
+        (rb'{"a":"1","a":"2"}', True),
+        (rb'{"a":1 , "a" : 2}', True),
+        (rb'{"x":[{"y":{"b\u0022":1,"b\"":"2"}}]}', True),
+        (rb'{"a":{"a":{"a":"a"}},"A":"\"a\":1,\"a\":2"}', False),
+        (rb'{"a":"\u0022\u0022","b":"\""}', False),
+        (rb'{"a":NaN,"a":1}', True),
+        (rb'{"a":"\ud800","b":"\""}', False),
+    ],
+)
+def test_a_key_that_stands_twice_is_told_and_the_last_one_counts(item: bytes, told: bool, size: int) -> None:
+    long = b'{"long":"' + b'\\"' * (size // 2) + b'",' + item[1:]
+    source = stream(b"[" + long + b"]")
+    (found,) = JsonItems(source, ())
+    assert found.value.get("a") != "1"
+    assert [(one.place, one.lost) for one in source.remarks.values() if "twice" in one.text] == [
+        ("interaction 1", True)
+    ] * told
+
+
+@pytest.mark.parametrize(
+    ("data", "place"),
+    [
+        (b'{"z":1,\n"z":2,"log":{"entries":[]}}', "it.json, line 2"),
+        (b'{"z":{"a":1,"a":2},"log":{"entries":[]}}', "it.json, line 1"),
+        (b'{"log":{"entries":[{"a":1},\n {"a":2}, {"a":3,"a":4},{"a":1,"a":3}]}}', "interaction 3"),
+    ],
+)
+def test_a_key_that_stands_twice_is_told_wherever_it_is(data: bytes, place: str) -> None:
+    source = stream(data)
+    list(JsonItems(source, ("log", "entries")))
+    assert [remark.place for remark in source.remarks.values()] == [place]
