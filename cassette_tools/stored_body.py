@@ -15,7 +15,7 @@ from recorder.coding import CodingError, are_compressing, open_decoder, split_co
 if TYPE_CHECKING:
     from cassette_tools.interaction import Headers
 
-__all__ = ["MOST_DECODED", "body_of", "can_encode", "encode", "wire_of"]
+__all__ = ["MOST_DECODED", "body_of", "encode", "wire_of"]
 
 MOST_DECODED: Final = 256 << 20
 """Bytes that one body may grow to when its coding is taken off."""
@@ -56,11 +56,6 @@ def wire_of(body: Body) -> bytes | None:
         return body.wire
     content = body.read()
     return content if body.coding is None else encode(content, split_codings(body.coding))
-
-
-def can_encode(coding: str) -> bool:
-    """Tell whether a content coding can be put on here."""
-    return encode(b"", split_codings(coding)) is not None
 
 
 def encode(content: bytes, codings: list[str]) -> bytes | None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cassette_tools import stored_body
-from cassette_tools.stored_body import body_of, can_encode, encode, wire_of
+from cassette_tools.stored_body import body_of, encode, wire_of
 
 if TYPE_CHECKING:
     from cassette_tools.interaction import Headers
@@ -153,13 +153,8 @@ def test_what_is_plain_is_coded_anew_and_the_same_each_time() -> None:
 
 
 def test_a_coding_that_is_not_known_cannot_be_put_on() -> None:
-    assert [can_encode(coding) for coding in ("gzip", "gzip, br", "zstd", "identity", "compress")] == [
-        True,
-        True,
-        True,
-        True,
-        False,
-    ]
+    for coding in ("gzip", "gzip, br", "zstd"):
+        assert encode(b"", coding.split(", ")) is not None
     assert encode(b"x", ["gzip", "compress"]) is None
     body = body_of("text", declared("compress"))
     assert wire_of(body) is None
