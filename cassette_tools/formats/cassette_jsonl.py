@@ -340,7 +340,10 @@ def _check(content: bytes | str, said: dict[str, Any], what: str) -> None:
 
 def _moment(text: str | None) -> str | None:
     """Give a time as the model wants it. Raises TypeError, ValueError."""
-    if text is None or _MOMENT.fullmatch(text) is not None:
+    if text is None:
+        return None
+    if _MOMENT.fullmatch(text) is not None:
+        datetime.fromisoformat(text)  # refuses a 30th of February
         return text
     moment = from_text(text)
     if moment is None:

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -613,3 +614,12 @@ def test_progress_of_a_packed_cassette_never_passes_its_size(tmp_path: Path) -> 
 )
 def test_it_is_recognized_by_its_first_line(data: bytes, certain: bool) -> None:
     assert (FORMAT.sniff(Head(data, whole=True)) > 50) == certain
+
+
+@pytest.mark.parametrize("moment", ["2026-13-99T99:99:99.999999Z", "2026-02-30T00:00:00.000000Z", "yesterday"])
+def test_a_time_that_is_none_is_refused(tmp_path: Path, moment: str) -> None:
+    path = Cassette().get().write(tmp_path / "it.jsonl")
+    path.write_bytes(re.sub(rb'"started_at":"[^"]*"', b'"started_at":"%s"' % moment.encode(), path.read_bytes()))
+
+    with pytest.raises(BadCassetteError, match="started_at"), open_input(str(path)) as stream:
+        list(FORMAT.read(stream) if FORMAT.read is not None else ())
