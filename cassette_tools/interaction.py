@@ -88,6 +88,10 @@ class Body:
             self._size = len(content) if isinstance(content, bytes) or content.isascii() else len(content.encode())
         return self._size
 
+    def is_empty(self) -> bool:
+        """Tell whether the size is 0, without counting bytes of text."""
+        return not self._content if self.stream is None else self.size == 0
+
     def read(self) -> bytes:
         """Give the whole content as bytes. Memory: the body."""
         if self.stream is not None:

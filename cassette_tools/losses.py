@@ -310,7 +310,7 @@ def _body_bits(body: Body) -> int:
         bits |= _INCOMPLETE
     if body.removed is not None:
         bits |= _REMOVED
-    if body.size == 0:
+    if body.is_empty():
         bits |= _EMPTY
     return bits
 
