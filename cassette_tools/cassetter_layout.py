@@ -43,6 +43,7 @@ CANNOT_HOLD: Final = frozenset(
         "memory",
         "redaction",
         "http-version",
+        "huge-items",
         "target",
         "unsent",
         "reason",

@@ -579,6 +579,12 @@ _LIST: Final = (
     Facet("responses", "responses", _tells(_ANSWERED), _without_response, bit=_ANSWERED),
     Facet("unsendable", "parts of requests that cannot be sent again", lambda _: False, lambda _: None),
     Facet("request-headers", "headers of requests", lambda i: bool(i.request.headers), _without("request.headers")),
+    Facet(
+        "huge-items",
+        "items over 255 MiB: they are written, and `ctools` does not read the file again",
+        lambda _: False,
+        lambda _: None,
+    ),
     Facet("extra", "keys of other tools", lambda _: False, _without("extra")),
 )
 FACETS: Final[Mapping[str, Facet]] = {facet.name: facet for facet in _LIST}

@@ -38,6 +38,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cassette_tools import yaml_text
+from cassette_tools.huge_items import told
 from cassette_tools.interaction import Envelope, header
 from cassette_tools.stored_body import wire_of
 
@@ -65,6 +66,7 @@ CANNOT_HOLD_JSON: Final = frozenset(
         "error",
         "framing",
         "http-version",
+        "huge-items",
         "incomplete",
         "joined-request-headers",
         "memory",
@@ -103,6 +105,7 @@ def _nowhere(_facet: str, _number: int) -> None:
 # -- YAML
 
 
+@told
 def write_yaml(elements: Iterable[Element], options: WriteOptions) -> Iterator[bytes]:
     """Write a vcrpy YAML cassette, one interaction at a time. `options.style` is "exact" or "readable".
 
@@ -252,6 +255,7 @@ def _plan(names: tuple[str, ...]) -> _Plan:
 # -- JSON
 
 
+@told
 def write_json(elements: Iterable[Element], options: WriteOptions) -> Iterator[bytes]:
     """Write a vcrpy JSON cassette, one interaction at a time: what json.dumps(..., indent=4) gives, and a line feed."""
     add = _nowhere if options.losses is None else options.losses.add

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cassette_tools.cassetter_layout import CANNOT_HOLD, FAMILY, interaction_of, number_of, plain, value_of
 from cassette_tools.formats import Format
+from cassette_tools.huge_items import told
 from cassette_tools.interaction import Envelope, Interaction
 from cassette_tools.toml_tables import TomlTables, inline, key, string
 from recorder.errors import BadCassetteError
@@ -78,6 +79,7 @@ def _body(message: dict[str, Any], number: int, stream: InputStream) -> Any:  # 
 # -- writing
 
 
+@told
 def _write(elements: Iterable[Element], options: WriteOptions) -> Iterator[bytes]:
     yield b"version = 1\n"
     for element in elements:

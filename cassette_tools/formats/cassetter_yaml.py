@@ -15,6 +15,7 @@ import orjson
 
 from cassette_tools.cassetter_layout import CANNOT_HOLD, FAMILY, LISTS, interaction_of, plain, value_of
 from cassette_tools.formats import Format
+from cassette_tools.huge_items import told
 from cassette_tools.interaction import Envelope, Interaction
 from cassette_tools.yaml_items import YamlItems
 
@@ -57,6 +58,7 @@ def _read(stream: InputStream) -> Iterator[Element]:
 # -- writing
 
 
+@told
 def _write(elements: Iterable[Element], options: WriteOptions) -> Iterator[bytes]:
     beside: dict[str, Any] = {}
     begun = False

@@ -16,6 +16,7 @@ import orjson
 
 from cassette_tools.formats import Format
 from cassette_tools.har_words import CREATOR, FAMILY
+from cassette_tools.huge_items import told
 from cassette_tools.interaction import Envelope, Interaction
 from recorder.version import __version__
 
@@ -92,6 +93,7 @@ def _said(rest: dict[str, Any]) -> dict[str, Any]:
 # -- writing
 
 
+@told
 def _write(elements: Iterable[Element], options: WriteOptions) -> Iterator[bytes]:
     from cassette_tools.har_writing import entry_pieces  # noqa: PLC0415 - only where a HAR is written
 
@@ -159,6 +161,7 @@ FORMAT: Final = Format(
     sniff=_sniff,
     read=_read,
     write=_write,
+    cannot_hold=frozenset({"huge-items"}),
     is_default=True,
     notes=(
         "What HAR has no word for stands under `_recorder` in an entry and is read again from there.",

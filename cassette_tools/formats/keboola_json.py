@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from cassette_tools.formats import Format
+from cassette_tools.huge_items import told
 from cassette_tools.interaction import Body, Envelope, Interaction, Request, Response, header
 from cassette_tools.json_items import LARGEST_ITEM, JsonItems
 from cassette_tools.marks import KEY, Mark, body_with, coding_mark, decoded_view, headers_with, mark_of
@@ -246,6 +247,7 @@ def _check_length(body: Body, headers: Headers, place: str, stream: InputStream)
 # -- writing
 
 
+@told
 def _write(elements: Iterable[Element], options: WriteOptions) -> Iterator[bytes]:
     beside = _Beside(options)
     begun = False
@@ -392,6 +394,7 @@ FORMAT: Final = Format(
             "memory",
             "redaction",
             "http-version",
+            "huge-items",
             "target",
             "unsent",
             "scattered-headers",
