@@ -184,7 +184,7 @@ class _Reading:
             return b"" if content_or_none is None else content_or_none
         odd["body"] = _packed(stored)
         if isinstance(stored, Plain):
-            return str(stored)
+            return _said(stored)
         if type(stored) is list and stored and all(isinstance(chunk, (str, bytes)) for chunk in stored):
             return b"".join(chunk if isinstance(chunk, bytes) else chunk.encode() for chunk in stored)
         return self._as_json(stored)
@@ -238,7 +238,7 @@ class _Reading:
         if stored is None:
             return None, None
         if isinstance(stored, (str, bytes)):
-            return _packed(stored), stored if isinstance(stored, bytes) else str(stored)
+            return _packed(stored), stored if isinstance(stored, bytes) else _said(stored)
         if type(stored) is not dict:
             return _packed(stored), self._as_json(stored)
         packed: Any = _packed(stored)
@@ -251,7 +251,7 @@ class _Reading:
         if isinstance(content, Tagged) and content.tag == _FILE:
             return {**{key: _packed(stored[key]) for key in stored}, "string": _MODEL}, self._file(content.value)
         if content is None or isinstance(content, (str, bytes)):
-            return packed, content if content is None or isinstance(content, bytes) else str(content)
+            return packed, content if content is None or isinstance(content, bytes) else _said(content)
         return packed, self._as_json(content)
 
     def _status(self, said: Any, odd: dict[str, Any], extra: dict[str, Any]) -> tuple[int, str]:  # noqa: ANN401 - as read
@@ -264,8 +264,8 @@ class _Reading:
             odd["status"] = _packed(said)
             if isinstance(message, bytes):
                 message = message.decode("latin-1")
-            elif message is not None and not isinstance(message, str):
-                message = str(message)
+            elif message is not None:
+                message = _said(message)
         elif self._ordered and list(said) != _STATUS_ORDER:
             extra.setdefault("order", {})["status"] = list(said)
         return status, _as_latin(str(message or ""))
@@ -283,14 +283,15 @@ class _Reading:
     def _text(self, said: Any, key: str, odd: dict[str, Any]) -> str:  # noqa: ANN401 - as read
         if type(said) is str and said:
             return said
-        if not isinstance(said, (str, bytes)):
+        if not isinstance(said, (str, bytes, int, float)):
             raise self._wrong(f"its request has no {key}")
-        if not said and key == "method":
+        if said in ("", b"") and key == "method":
             self._stream.remark(_NO_METHOD, f"interaction {self._number}")
         if said == "":
             return ""
-        odd[key] = _packed(said)
-        return said.decode("latin-1") if isinstance(said, bytes) else str(said)
+        if key != "uri" or isinstance(said, bytes):  # vcrpy loads any method, but no URL that is a number
+            odd[key] = _packed(said)
+        return said.decode("latin-1") if isinstance(said, bytes) else _said(said)
 
     def _headers(self, said: Any, odd: dict[str, Any], *, single: bool) -> Headers:  # noqa: ANN401 - as read
         """Take headers. `single`: vcrpy keeps one value of each name, so that others are odd."""
@@ -350,19 +351,19 @@ class _Reading:
             if isinstance(values, Tagged) and values.tag == _TUPLE:
                 values = values.value  # noqa: PLW2901 - a tuple is as good as a list
             for value in values if isinstance(values, list) else [values]:
-                headers.append((_as_latin(str(name)), self._header_text(value)))
+                headers.append((_as_latin(_said(name)), self._header_text(value)))
         return headers
 
     def _header_text(self, value: Any) -> str:  # noqa: ANN401 - as read
         if isinstance(value, bytes):
             return value.decode("latin-1")
         if isinstance(value, str):
-            return _as_latin(str(value))
+            return _as_latin(_said(value))
         if value is None:
             return ""
         if isinstance(value, (dict, list, Tagged)):
             raise self._wrong("the value of a header is no text")
-        return str(value)
+        return _said(value)
 
     def _file(self, said: Any) -> bytes:  # noqa: ANN401 - as read
         """Give what an `_io.BytesIO` held, by its pickled state: content, position, attributes."""
@@ -507,6 +508,15 @@ def _resolved(value: Any) -> Any:  # noqa: ANN401 - as read
     return value.resolve() if isinstance(value, Plain) else value
 
 
+def _said(value: Any) -> str:  # noqa: ANN401 - a scalar as read
+    """Give the text of a scalar. Of one that is no text, that of its value: it is the value that is written again."""
+    if isinstance(value, Plain):
+        value = unpacked(_packed_plain(value))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
 def _is_latin(text: str) -> bool:
     if text.isascii():
         return True
@@ -576,9 +586,9 @@ def _packed_plain(value: Plain) -> Any:  # noqa: ANN401 - any value
 def _as_data(value: Any) -> Any:  # noqa: ANN401 - any value
     """Give a value as `json.dumps` takes it."""
     if isinstance(value, Plain):
-        return value.resolve()
+        return value.resolve() if value.moment() is None else _said(value)
     if isinstance(value, dict):
-        return {str(key): _as_data(one) for key, one in value.items()}
+        return {_said(key): _as_data(one) for key, one in value.items()}
     if isinstance(value, Tagged):
         return _as_data(value.value)
     if isinstance(value, list):

@@ -18,14 +18,15 @@ from vcr import migration
 from vcr.serialize import deserialize, serialize
 from vcr.serializers import yamlserializer
 
-from cassette_tools.formats import WriteOptions, all_formats
+from cassette_tools.formats import WriteOptions, all_formats, format_named
 from cassette_tools.formats.vcrpy_yaml import FORMAT
 from cassette_tools.head import Head
 from cassette_tools.input_stream import InputStream
 from cassette_tools.interaction import Envelope, Interaction
-from cassette_tools.losses import describe, differences
+from cassette_tools.losses import Losses, describe, differences
 from recorder.errors import BadCassetteError
-from tests.cassette_tools.formats.reading import remarks
+from tests.cassette_tools.formats.reading import only_interactions, remarks
+from tests.cassette_tools.formats.reading import written as written_by
 from tests.cassette_tools.formats.sources import FIXTURES, Trickle, stream_of
 
 FOLDER = FIXTURES / "vcrpy-yaml"
@@ -373,6 +374,54 @@ def test_what_vcrpy_loads_and_no_client_sends_is_read_and_told() -> None:
         "A method is empty; it is taken as it is.": 1,
         "A URL is not absolute; it is taken as it is.": 1,
     }
+
+
+PLACES = {
+    "request body": b"body: null",
+    "method": b"method: GET",
+    "uri": b"uri: http://localhost/",
+    "request header": b"- '*/*'",
+    "response header": b"- text/plain",
+    "body": b"string: hello",
+    "whole body": b"\n      string: hello",
+    "message": b"message: OK",
+}
+SCALARS = {
+    "0x1F": "31",
+    "1_0": "10",
+    "-0": "0",
+    "yes": "true",
+    "OFF": "false",
+    "1:30": "90",
+    "1e3": "1e3",
+    "6.02E+23": "6.02e+23",
+    "-.INF": "-.inf",
+    ".NaN": ".nan",
+    "123456789012345678901234567890": "123456789012345678901234567890",
+    "2026-11-23": "2026-11-23",
+    "2026-11-23T01:02:03.5Z": "2026-11-23 01:02:03.500000+00:00",
+}
+
+
+@pytest.mark.parametrize("scalar", SCALARS)
+@pytest.mark.parametrize("place", PLACES)
+def test_a_plain_scalar_where_text_belongs_is_the_text_of_its_value(place: str, scalar: str) -> None:
+    key = PLACES[place].rpartition(b" ")[0] if place != "whole body" else b""
+    one = only(with_part(PLACES[place], key + b" " + scalar.encode()))
+    assert SCALARS[scalar] in (
+        one.request.method,
+        one.request.url,
+        stored(one.request.body).decode(),
+        one.request.headers[0][1],
+        one.response.headers[0][1] if one.response is not None else None,
+        one.response.reason if one.response is not None else None,
+        stored(one.response.body).decode() if one.response is not None else None,
+    )
+    for target in (FORMAT, format_named("vcrpy-json", reading=False)):
+        losses = Losses(target.cannot_hold, family="vcrpy")
+        (back,) = only_interactions(target, written_by(target, [one], losses))
+        assert differences(describe(one), describe(back), {"coding"}) in ([], ["extra"])
+        assert describe(one)["extra"] == describe(back)["extra"] or target is not FORMAT
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.sampled_from(
