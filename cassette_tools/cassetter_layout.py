@@ -130,9 +130,9 @@ def _text(message: dict[str, Any], key: str) -> str:
 
 def _status(response: dict[str, Any]) -> int:
     status = response.get("status")
-    if type(status) is int and 0 <= status < 65536:
+    if type(status) is int and 0 <= status <= 999:
         return status
-    if isinstance(status, str) and status.isascii() and status.isdigit() and len(status) < 5:
+    if isinstance(status, str) and status.isascii() and status.isdigit() and len(status) < 4:
         return int(status)
     raise _WrongError("the response has no status number")
 

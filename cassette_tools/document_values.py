@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 __all__ = [
     "MalformedError",
     "headers_of",
-    "integer",
     "jsonable",
     "pruned",
+    "status_of",
     "table",
-    "take_integer",
+    "take_status",
     "take_table",
     "take_text",
     "text_of",
@@ -73,9 +73,9 @@ def take_text(owner: dict[str, Any], key: str) -> str | None:
     return text_of(owner.pop(key, None), f"`{key}`")
 
 
-def take_integer(owner: dict[str, Any], key: str) -> int:
-    """Take a whole number, that may stand in quotes."""
-    return integer(owner.pop(key, None), f"`{key}`")
+def take_status(owner: dict[str, Any], key: str) -> int:
+    """Take a status code, that may stand in quotes."""
+    return status_of(owner.pop(key, None), f"`{key}`")
 
 
 def text_of(value: Any, name: str) -> str | None:  # noqa: ANN401 - whatever a document holds
@@ -99,8 +99,8 @@ def text_of(value: Any, name: str) -> str | None:  # noqa: ANN401 - whatever a d
     raise MalformedError(f"{name} is no text")
 
 
-def integer(value: Any, name: str) -> int:  # noqa: ANN401 - whatever a document holds
-    """Give a whole number, that may stand in quotes."""
+def status_of(value: Any, name: str) -> int:  # noqa: ANN401 - whatever a document holds
+    """Give a status code (RFC 9110 section 15: three digits), that may stand in quotes."""
     value = untagged(value)
     if isinstance(value, Plain):
         value = value.resolve()
@@ -108,8 +108,8 @@ def integer(value: Any, name: str) -> int:  # noqa: ANN401 - whatever a document
         value = int(value)
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 18:
         value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise MalformedError(f"{name} is no whole number")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 999:
+        raise MalformedError(f"{name} is no whole number from 0 to 999")
     return value
 
 

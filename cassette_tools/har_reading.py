@@ -300,6 +300,8 @@ class _Entry:
                 del extra["_error"]
             self._extra.update({"response": extra} if extra else {})
             return None, error
+        if status > _HIGHEST:
+            self._bad("its status is over 999")
         headers = self._headers(given.get("headers"), extra, "response")
         names = named(headers)
         self._cookies(given.get("cookies"), names, "set-cookie", extra)
@@ -480,6 +482,8 @@ class _Entry:
 _NOTHING: Final[dict[str, Any]] = {}
 _NONE: Final = object()
 _BARE: Final = frozenset({204, 304})
+_HIGHEST: Final = 999
+"""A status has three digits (RFC 9110 section 15), and no other format here holds more."""
 
 
 def peer_of(connection: dict[str, Any] | None) -> tuple[str | None, str | None]:

@@ -97,7 +97,7 @@ def _status(response: dict[str, Any]) -> tuple[int, str]:
     """Give status and reason. Until release 0.2 there was no reason."""
     status = response.get("status", {"code": response.get("status_code")})
     code = status.get("code") if isinstance(status, dict) else None
-    if type(code) is not int:
+    if type(code) is not int or not 0 <= code <= 999:
         raise _WrongError("the response has no status code")
     reason = status.get("message")
     return code, reason if isinstance(reason, str) else ""

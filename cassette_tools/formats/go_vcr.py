@@ -22,7 +22,7 @@ from cassette_tools.document_values import (
     jsonable,
     pruned,
     table,
-    take_integer,
+    take_status,
     take_table,
     take_text,
     text_of,
@@ -150,7 +150,7 @@ def _request(said: dict[str, Any]) -> Request:
 
 
 def _response(answer: dict[str, Any], method: str, times: dict[str, float]) -> Response:
-    code = take_integer(answer, "code")
+    code = take_status(answer, "code")
     status = take_text(answer, "status") or ""
     reason = status.removeprefix(str(code)).strip()
     version = _take_version(answer)

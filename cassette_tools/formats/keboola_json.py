@@ -157,7 +157,7 @@ def _taken(value: Any, place: str, stream: InputStream) -> Interaction:  # noqa:
     sent_headers = headers_with(_headers(request), asked)
     sent = _body(request.get("body"), sent_headers, asked, f"{place}, request", stream)
     status, stored = response.get("status"), response.get("body")
-    if not isinstance(status, dict) or type(status.get("code")) is not int:
+    if not isinstance(status, dict) or type(status.get("code")) is not int or not 0 <= status["code"] <= 999:
         raise _WrongError("the response has no status code")
     if not isinstance(stored, dict | None):
         raise _WrongError("the body of the response is no object")

@@ -19,9 +19,9 @@ from cassette_tools.body_presence import request_body, response_body
 from cassette_tools.document_values import (
     MalformedError,
     headers_of,
-    integer,
     jsonable,
     pruned,
+    status_of,
     table,
     take_table,
     take_text,
@@ -141,11 +141,11 @@ def _response(answer: dict[str, Any], method: str, stream: InputStream, place: s
     reason: str | None = None
     if isinstance(status, dict):
         told = dict(status)
-        code = integer(told.pop("status_code", None), "`status_code`")
+        code = status_of(told.pop("status_code", None), "`status_code`")
         reason = take_text(told, "reason")
         reason = take_text(told, "message") if reason is None else reason
     else:
-        code = integer(status, "`status`")
+        code = status_of(status, "`status`")
     version, line_reason = _take_status_line(headers, code, answer)
     if told:
         answer["status"] = told

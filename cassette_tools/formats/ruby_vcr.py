@@ -21,7 +21,7 @@ from cassette_tools.document_values import (
     jsonable,
     pruned,
     table,
-    take_integer,
+    take_status,
     take_table,
     take_text,
     text_of,
@@ -203,7 +203,7 @@ def _request(said: dict[str, Any], stream: InputStream, place: str) -> Request:
 
 def _response(answer: dict[str, Any], request: Request, stream: InputStream, place: str) -> Response:
     status = _unsymboled(take_table(answer, "status"))
-    code = take_integer(status, "code")
+    code = take_status(status, "code")
     reason = take_text(status, "message") or ""
     headers = headers_of(answer.pop("headers", None))
     version = take_text(answer, "http_version")
