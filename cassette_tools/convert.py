@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from cassette_tools.draft import BUFFER, Draft
 from cassette_tools.formats import WriteOptions, format_named
 from cassette_tools.input_stream import InputStream, open_input
-from cassette_tools.interaction import Interaction
+from cassette_tools.interaction import Envelope, Interaction
 from cassette_tools.losses import FACETS, Losses, describe, differences
 from cassette_tools.packing import packed
 from cassette_tools.recognition import recognize
@@ -223,18 +223,34 @@ class _Work:
         self.options = WriteOptions(style=asked.style, losses=losses)
         self._on_progress = on_progress
         self._done = 0
+        self._last: Element | None = None
 
     def pieces(self) -> Iterator[bytes]:
         """Give the bytes of the result."""
         write = self.asked.target.write
         if write is None:
             raise UsageError(f"{self.asked.target.title} is written as a folder of files. Name a folder with -o.")
-        return write(self.elements(), self.options)
+        return self._told(write(self.elements(), self.options))
 
     def elements(self) -> Iterator[Element]:
         """Give what is wanted of the inputs and can be written; count the rest."""
         for path in self.inputs:
             yield from self._of(path)
+
+    def _told(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Give what a writer gives. Where it stumbles over what stands in `extra`, somebody else put it there."""
+        family = self.asked.target.family
+        try:
+            yield from pieces
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+            said = self._last
+            if said is None or not (said.family == family if isinstance(said, Envelope) else family in said.extra):
+                raise
+            place = f"{self.outcome.sources[-1].name}, interaction {max(1, self.outcome.sources[-1].read)}"
+            raise BadCassetteError(
+                f"{place}: what stands under `{family}`, as words of {self.asked.target.title}, is not what a "
+                "conversion writes. Take it out of the cassette, or convert the original again."
+            ) from error
 
     def finish(self, size: int) -> Outcome:
         """Sum up. Raises Refusal."""
@@ -254,6 +270,7 @@ class _Work:
             outcome.sources.append(source)
             foreign = not chosen.keeps_extra
             for element in elements:
+                self._last = element
                 if not isinstance(element, Interaction):
                     if element.family == family or keeps:
                         yield element

@@ -597,3 +597,26 @@ def test_the_command_loads_no_http_client_and_no_console_before_it_knows_what_is
         [sys.executable, "-c", program], capture_output=True, env=environment(), cwd=tmp_path, timeout=60, check=True
     )
     assert done.stdout == b"\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["vcrpy-yaml", "vcrpy-json", "har", "keboola-json", "cassetter-yaml", "cassetter-toml"]
+)
+@pytest.mark.parametrize("odd", [1, [], {"request": 1, "response": [2], "entry": 3, "interaction": 4, "_recorder": 5}])
+def test_words_of_other_tools_that_somebody_edited_are_one_error_or_none(
+    tmp_path: Path, name: str, odd: object
+) -> None:
+    family = {"vcrpy-yaml": "vcrpy", "vcrpy-json": "vcrpy", "har": "har", "keboola-json": "keboola"}.get(
+        name, "cassetter"
+    )
+    source = Cassette().process().get(body=b"{}").write(tmp_path / "it.jsonl")
+    lines = [orjson.loads(line) for line in source.read_bytes().splitlines()]
+    lines[-1]["extra"] = {family: odd}
+    source.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+
+    done = ctools("convert", source, "-o", tmp_path / "out", "--to", name)
+
+    assert done.code in (0, 2)
+    assert "Traceback" not in done.errors
+    if done.code:
+        assert str(source) in " ".join(done.errors.split())
