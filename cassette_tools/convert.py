@@ -24,12 +24,12 @@ from cassette_tools.formats import WriteOptions, format_named
 from cassette_tools.input_stream import InputStream, open_input
 from cassette_tools.interaction import Envelope, Interaction
 from cassette_tools.losses import FACETS, Losses, describe, differences
-from cassette_tools.packing import packed
+from cassette_tools.packing import gathered, packed
 from cassette_tools.recognition import recognize
 from recorder.errors import BadCassetteError, CassetteReadError, ConversionError, OutputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from cassette_tools.formats import Format
     from cassette_tools.input_stream import Remark
@@ -125,7 +125,7 @@ def convert_file(
     target = target.resolve() if target.is_symlink() else target
     work = _Work(inputs, asked, str(target), on_progress)
     with Draft(target) as draft:
-        for piece in _gathered(packed(work.pieces(), asked.packing)):
+        for piece in gathered(packed(work.pieces(), asked.packing), BUFFER):
             draft.write(piece)
         outcome = work.finish(draft.size)
         if asked.verify:
@@ -150,7 +150,7 @@ def convert_stream(
     if asked.target.write is None:
         raise UsageError(f"{asked.target.title} is written as a folder of files. Name a folder with -o.")
     work = _Work(inputs, asked, "<stdout>", on_progress)
-    pieces = _gathered(packed(work.pieces(), asked.packing))
+    pieces = gathered(packed(work.pieces(), asked.packing), BUFFER)
     if not (asked.strict or asked.verify):
         size = 0
         for piece in pieces:
@@ -339,21 +339,6 @@ def _copy_of(draft: Draft) -> io.RawIOBase:
 
 
 # -- where it goes
-
-
-def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Give pieces in blocks of about BUFFER bytes."""
-    waiting: list[bytes] = []
-    size = 0
-    for piece in pieces:
-        waiting.append(piece)
-        size += len(piece)
-        if size >= BUFFER:
-            yield b"".join(waiting)
-            waiting.clear()
-            size = 0
-    if waiting:
-        yield b"".join(waiting)
 
 
 def _replaced(target: Path, inputs: Sequence[str], *, force: bool) -> os.stat_result | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["SUFFIXES", "packed", "packing_of"]
+__all__ = ["SUFFIXES", "gathered", "packed", "packing_of"]
 
 SUFFIXES: Final = {".gz": "gzip", ".zst": "zstd"}
 _STEP: Final = 64 * 1024
@@ -34,20 +34,20 @@ def packed(pieces: Iterable[bytes], packing: str | None) -> Iterator[bytes]:
         import zstandard  # noqa: PLC0415 - only where it is asked for
 
         packer = zstandard.ZstdCompressor(level=3, write_checksum=True).compressobj()
-    for piece in _joined(pieces):
+    for piece in gathered(pieces, _STEP):
         if out := packer.compress(piece):
             yield out
     yield packer.flush()
 
 
-def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Give small pieces together: a call for each costs more than the packing."""
+def gathered(pieces: Iterable[bytes], least: int) -> Iterator[bytes]:
+    """Give small pieces together, in blocks of `least` bytes or more: a call for each costs more than its work."""
     waiting: list[bytes] = []
     size = 0
     for piece in pieces:
         waiting.append(piece)
         size += len(piece)
-        if size >= _STEP:
+        if size >= least:
             yield b"".join(waiting)
             waiting.clear()
             size = 0

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Outcome",
+    "backup_of",
     "check_file",
     "check_stream",
     "keep_old",
@@ -52,6 +53,7 @@ __all__ = [
     "redact_in_place",
     "redact_opened",
     "redact_stream",
+    "refuse_changed",
     "replaced_by",
     "spooled",
 ]
@@ -140,16 +142,14 @@ def redact_in_place(
     target = Path(os.path.realpath(source))
     with open_file(source) as file:
         before = os.fstat(file.fileno())
-        kept = target.with_name(target.name + ".bak") if backup else None
-        if kept is not None and os.path.lexists(kept):
-            raise UsageError(f"{kept} exists already. Delete or rename it; it may hold what was redacted before.")
+        kept = backup_of(target) if backup else None
         seen = survey(file, source)
         _refuse_recording(source, before, seen)
         draft, outcome = redact_cassette(file, seen, target, team, findings, on_progress)
         if draft is None:
             return outcome
         with draft:
-            _refuse_changed(source, target, file, before)
+            refuse_changed(source, target, file, before)
             if kept is not None:
                 keep_old(target, kept)
             draft.publish(replaces=before, force=True)
@@ -418,7 +418,7 @@ def _refuse_recording(source: str, file: os.stat_result, seen: Survey) -> None:
         )
 
 
-def _refuse_changed(source: str, target: Path, file: BinaryIO, before: os.stat_result) -> None:
+def refuse_changed(source: str, target: Path, file: BinaryIO, before: os.stat_result) -> None:
     """Refuse to replace what is not what was read."""
     now = os.fstat(file.fileno())
     try:
@@ -431,6 +431,14 @@ def _refuse_changed(source: str, target: Path, file: BinaryIO, before: os.stat_r
             f"{source} was changed while it was redacted, and was left alone. Wait until nothing writes to it, or "
             "write a copy with -o."
         )
+
+
+def backup_of(target: Path) -> Path:
+    """Give the name for what --in-place replaces. Raises UsageError where there is such a file already."""
+    kept = target.with_name(target.name + ".bak")
+    if os.path.lexists(kept):
+        raise UsageError(f"{kept} exists already. Delete or rename it; it may hold what was redacted before.")
+    return kept
 
 
 def keep_old(target: Path, kept: Path) -> None:

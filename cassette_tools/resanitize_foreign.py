@@ -24,8 +24,15 @@ from cassette_tools.input_stream import InputStream
 from cassette_tools.interaction import Interaction
 from cassette_tools.packing import packed
 from cassette_tools.recognition import recognize
-from cassette_tools.resanitize import check_stream, keep_old, redact_cassette, replaced_by
-from recorder.errors import RecordingStateError, UsageError
+from cassette_tools.resanitize import (
+    backup_of,
+    check_stream,
+    keep_old,
+    redact_cassette,
+    refuse_changed,
+    replaced_by,
+)
+from recorder.errors import UsageError
 from recorder.journal.lines import MARK
 
 if TYPE_CHECKING:
@@ -93,21 +100,12 @@ def redact_foreign_in_place(
     """
     target = Path(os.path.realpath(path))
     before = os.fstat(source.fileno())
-    kept = target.with_name(target.name + ".bak") if backup else None
-    if kept is not None and os.path.lexists(kept):
-        raise UsageError(f"{kept} exists already. Delete or rename it; it may hold what was redacted before.")
+    kept = backup_of(target) if backup else None
     with Draft(target) as draft:
         outcome = _redact(source, path, draft, team, findings, on_progress)
         if not outcome.found:
             return outcome
-        now = os.fstat(source.fileno())
-        if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns) or not os.path.samestat(
-            before, target.stat()
-        ):
-            raise RecordingStateError(
-                f"{path} was changed while it was redacted, and was left alone. Wait until nothing writes to it, or "
-                "write a copy with -o."
-            )
+        refuse_changed(path, target, source, before)
         if kept is not None:
             keep_old(target, kept)
         draft.publish(replaces=before, force=True)
