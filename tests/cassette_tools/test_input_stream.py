@@ -35,9 +35,11 @@ def zstd(data: bytes, level: int = 3) -> bytes:
 
 PACKED = {
     "plain": TEXT,
-    "gzip": gzip.compress(TEXT),
-    "gzip with a name": b"\x1f\x8b\x08\x08\0\0\0\0\0\xffname\0" + gzip.compress(TEXT)[10:],
-    "gzip of several members": gzip.compress(TEXT[:1000]) + gzip.compress(b"") + gzip.compress(TEXT[1000:]),
+    "gzip": gzip.compress(TEXT, mtime=0),
+    "gzip with a name": b"\x1f\x8b\x08\x08\0\0\0\0\0\xffname\0" + gzip.compress(TEXT, mtime=0)[10:],
+    "gzip of several members": gzip.compress(TEXT[:1000], mtime=0)
+    + gzip.compress(b"", mtime=0)
+    + gzip.compress(TEXT[1000:], mtime=0),
     "zstd": zstd(TEXT),
     "zstd of several frames": zstd(TEXT[:1000]) + zstd(b"") + zstd(TEXT[1000:]),
     "zstd with a frame to skip": zstd(TEXT[:1000]) + b"\x50\x2a\x4d\x18\x04\0\0\0abcd" + zstd(TEXT[1000:]),
@@ -81,11 +83,11 @@ def through_stdin(data: bytes) -> bytes:
 
 
 BROKEN = {
-    "gzip cut": gzip.compress(TEXT)[:-9],
-    "gzip cut in its head": gzip.compress(TEXT)[:6],
-    "gzip spoiled": gzip.compress(os.urandom(300_000))[:200_000] + b"\0" * 100 + gzip.compress(TEXT),
-    "gzip with garbage behind": gzip.compress(TEXT) + b"garbage",
-    "gzip with a wrong sum": gzip.compress(TEXT)[:-8] + b"\1\2\3\4" + gzip.compress(TEXT)[-4:],
+    "gzip cut": gzip.compress(TEXT, mtime=0)[:-9],
+    "gzip cut in its head": gzip.compress(TEXT, mtime=0)[:6],
+    "gzip spoiled": gzip.compress(os.urandom(300_000), mtime=0)[:200_000] + b"\0" * 100 + gzip.compress(TEXT, mtime=0),
+    "gzip with garbage behind": gzip.compress(TEXT, mtime=0) + b"garbage",
+    "gzip with a wrong sum": gzip.compress(TEXT, mtime=0)[:-8] + b"\1\2\3\4" + gzip.compress(TEXT, mtime=0)[-4:],
     "zstd cut": zstd(TEXT)[:-3],
     "zstd cut in its head": zstd(TEXT)[:5],
     "zstd with garbage behind": zstd(TEXT) + b"garbage",
@@ -193,7 +195,7 @@ def test_equal_remarks_are_counted_and_there_are_not_too_many(tmp_path: Path) ->
 def test_the_head_says_whether_it_is_the_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "x"
     for size, whole in ((0, True), (10, True), (SNIFFED, True), (SNIFFED + 1, False), (10 * SNIFFED, False)):
-        for data in (b"x" * size, gzip.compress(b"x" * size)):
+        for data in (b"x" * size, gzip.compress(b"x" * size, mtime=0)):
             path.write_bytes(data)
             with open_input(str(path)) as stream:
                 assert stream.head.whole == whole
@@ -202,7 +204,7 @@ def test_the_head_says_whether_it_is_the_whole_file(tmp_path: Path) -> None:
 
 def test_progress_counts_bytes_of_the_file_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "x"
-    path.write_bytes(gzip.compress(os.urandom(2_000_000)))
+    path.write_bytes(gzip.compress(os.urandom(2_000_000), mtime=0))
     told: list[int] = []
     with open_input(str(path)) as stream:
         stream.on_progress = told.append
@@ -214,12 +216,12 @@ def test_progress_counts_bytes_of_the_file_as_it_is(tmp_path: Path) -> None:
 
 def test_a_closed_stream_holds_no_descriptor(tmp_path: Path) -> None:
     path = tmp_path / "x"
-    path.write_bytes(gzip.compress(TEXT)[:-20])
+    path.write_bytes(gzip.compress(TEXT, mtime=0)[:-20])
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - the count is all
     for _ in range(20):
         with pytest.raises(BadCassetteError):
             read_whole(path)
-    path.write_bytes(gzip.compress(b"x")[:-5])
+    path.write_bytes(gzip.compress(b"x", mtime=0)[:-5])
     for _ in range(20):
         with pytest.raises(BadCassetteError):
             open_input(str(path))

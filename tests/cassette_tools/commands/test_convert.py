@@ -262,7 +262,7 @@ def test_a_tree_is_converted_past_what_cannot_be(tmp_path: Path) -> None:
     (tree / "deep/er/old.yaml").write_bytes(VCRPY)
     (tree / "sub/broken.jsonl").write_bytes(made(1).data() + SECRET + b"\n" + made(1).lines[2])
     (tree / "sub/letter.txt").write_bytes(b"Dear all, the password is " + SECRET)
-    (tree / "sub/cut.jsonl.gz").write_bytes(gzip.compress(made(9).data())[:-30])
+    (tree / "sub/cut.jsonl.gz").write_bytes(gzip.compress(made(9).data(), mtime=0)[:-30])
     (tree / ".git/x.jsonl").write_bytes(made(1).data())
     done = convert(tree, "--to", "har", "-o", tmp_path / "out", "--json")
     assert done.code == 2
@@ -563,7 +563,7 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     "a deep YAML list": lambda: b"interactions: " + b"[" * 100_000 + SECRET,
     "an endless line": lambda: b'{"interactions": ["' + SECRET * 200_000,
     "YAML with code": lambda: b"interactions:\n- !!python/object/apply:os.system ['%s']\nversion: 1\n" % SECRET,
-    "a cut gzip file": lambda: gzip.compress(b"interactions: " + SECRET * 9000)[:-9],
+    "a cut gzip file": lambda: gzip.compress(b"interactions: " + SECRET * 9000, mtime=0)[:-9],
     "a gzip file of garbage": lambda: b"\x1f\x8b\x08" + SECRET,
     "a zstd file of garbage": lambda: b"\x28\xb5\x2f\xfd" + SECRET,
     "a torn header": lambda: b'{"type":"header","format":1,"run":"' + SECRET,

@@ -108,7 +108,7 @@ def traffic(origin: Origin) -> None:
         session.post(f"{origin.url}/echo", data={"a": "b", "ü": "1"}, timeout=10)
         session.post(f"{origin.url}/echo", data="é" * 800_000, timeout=10)
         session.post(f"{origin.url}/echo", data=bytes(range(256)) * 8000, timeout=10)
-        session.post(f"{origin.url}/echo", data=gzip.compress(b"x" * 99), headers={"Content-Encoding": "gzip"})
+        session.post(f"{origin.url}/echo", data=gzip.compress(b"x" * 99, mtime=0), headers={"Content-Encoding": "gzip"})
         for target in ("truncated", "garbage", "reset"):
             with pytest.raises(requests.RequestException):
                 session.get(f"{origin.url}/{target}", timeout=10)
@@ -591,7 +591,7 @@ def test_progress_of_a_packed_cassette_never_passes_its_size(tmp_path: Path) -> 
     for _ in range(5000):
         made.get()
     path = tmp_path / "it.jsonl.gz"
-    path.write_bytes(gzip.compress(made.data()))
+    path.write_bytes(gzip.compress(made.data(), mtime=0))
     told: list[int] = []
     with open_input(str(path)) as stream:
         stream.on_progress = told.append
