@@ -6,7 +6,7 @@ of the same family can say it again.
 
 `recorder.model` holds the description of a recorded interaction without contents; this one has contents, and must
 be able to describe what any other tool wrote. Both are made by the million: classes here are slotted, not frozen.
-Readers make them, nobody changes them afterwards.
+Readers make them; but for `origin`, which is told where an input is opened, nobody changes them afterwards.
 
 Memory: one interaction with its bodies. A body in pieces is read from its source when it is asked for.
 """

@@ -19,7 +19,28 @@ from cassette_tools.stored_body import wire_of
 if TYPE_CHECKING:
     from cassette_tools.interaction import Headers, Interaction, Request
 
-__all__ = ["Resend", "resend_of", "title_of"]
+__all__ = ["NEVER_SENT", "Resend", "resend_of", "title_of"]
+
+NEVER_SENT: Final = frozenset(
+    {
+        "responses",
+        "error",
+        "started-at",
+        "timings",
+        "client",
+        "process",
+        "connection",
+        "memory",
+        "redaction",
+        "unsent",
+        "header-order",
+        "wire-size",
+        "incomplete",
+        "removed",
+        "unsendable",
+    }
+)
+"""Facets (`cassette_tools.losses`) that no program can send again, whatever its client."""
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A method, or a header's name (RFC 9110 section 5.6.2)."""

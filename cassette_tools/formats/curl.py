@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from cassette_tools.formats import Format
 from cassette_tools.interaction import Envelope
-from cassette_tools.resend import resend_of, title_of
+from cassette_tools.resend import NEVER_SENT, resend_of, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -222,25 +222,7 @@ FORMAT: Final = Format(
     suffixes=(".sh",),
     sniff=_sniff,
     write=write,
-    cannot_hold=frozenset(
-        {
-            "responses",
-            "error",
-            "started-at",
-            "timings",
-            "client",
-            "process",
-            "connection",
-            "memory",
-            "redaction",
-            "unsent",
-            "header-order",
-            "wire-size",
-            "incomplete",
-            "removed",
-            "unsendable",
-        }
-    ),
+    cannot_hold=NEVER_SENT,
     is_default=True,
     notes=(
         "A POSIX shell program with a curl command for each request. It needs `curl`, and `base64` for some bodies.",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from cassette_tools.formats import Format
 from cassette_tools.interaction import Envelope
-from cassette_tools.resend import resend_of, title_of
+from cassette_tools.resend import NEVER_SENT, resend_of, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -158,27 +158,7 @@ FORMAT: Final = Format(
     suffixes=(".py",),
     sniff=_sniff,
     write=write,
-    cannot_hold=frozenset(
-        {
-            "responses",
-            "error",
-            "started-at",
-            "timings",
-            "client",
-            "process",
-            "connection",
-            "memory",
-            "redaction",
-            "http-version",
-            "target",
-            "unsent",
-            "header-order",
-            "wire-size",
-            "incomplete",
-            "removed",
-            "unsendable",
-        }
-    ),
+    cannot_hold=NEVER_SENT | {"http-version", "target"},
     is_default=True,
     notes=(
         "A Python program with a call for each request. It needs `requests`.",
