@@ -94,6 +94,8 @@ _MOST_MARKED: Final = 4096
 _MOST_WAITING: Final = 1000
 """Envelopes of others that wait for the first header of a run."""
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+_MOST_PROCESSES: Final = 50_000
+"""Processes without an end line whose interactions are counted at a time: about 200 bytes each."""
 _PASSED_OVER: Final = "passed over in a conversion"
 
 
@@ -431,8 +433,7 @@ class _Run:
             self._errors += interaction.error is not None
             process = {"id": f"{self._token}-{self._count}", "seq": self._count, "process": self._token}
         else:
-            count, errors = self._written.get(process["process"], (0, 0))
-            self._written[process["process"]] = count + 1, errors + (interaction.error is not None)
+            self._count_of(process["process"], interaction)
             if not self.has_header:
                 yield _line(self.header())
                 self.has_header = True
@@ -442,9 +443,18 @@ class _Run:
             yield line
         self._bytes += size
 
+    def _count_of(self, process: object, interaction: Interaction) -> None:
+        known = self._written.get(process)
+        if known is None and len(self._written) >= _MOST_PROCESSES:
+            return
+        count, errors = known or (0, 0)
+        self._written[process] = count + 1, errors + (interaction.error is not None)
+
     def corrected(self, end: dict[str, Any]) -> dict[str, Any]:
         """Let an end line count what is left of its process: a filter may have passed interactions over."""
         stated = end.get("interactions")
+        if end.get("process") not in self._written and len(self._written) >= _MOST_PROCESSES:
+            return end  # it was not counted
         written, errors = self._written.pop(end.get("process"), (0, 0))
         lost = end.get("lost")
         if type(stated) is not int or stated <= written or type(lost) is not dict or "exit_code" in end:

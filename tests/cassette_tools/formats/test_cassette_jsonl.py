@@ -623,3 +623,19 @@ def test_a_time_that_is_none_is_refused(tmp_path: Path, moment: str) -> None:
 
     with pytest.raises(BadCassetteError, match="started_at"), open_input(str(path)) as stream:
         list(FORMAT.read(stream) if FORMAT.read is not None else ())
+
+
+def test_what_is_counted_of_processes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cassette_jsonl, "_MOST_PROCESSES", 3)
+    asked = Request("GET", "http://localhost/", [])
+    run = cassette_jsonl._Run()
+    run.has_header = True
+    for number in range(9):
+        process = {"id": f"{number}-1", "seq": 1, "process": str(number)}
+        list(run.lines(Interaction(asked, process=process)))
+
+    assert len(run._written) == 3
+    known = {"type": "end", "process": "0", "interactions": 2, "errors": 0, "lost": {}}
+    unknown = known | {"process": "8"}
+    assert run.corrected(unknown) == unknown
+    assert run.corrected(known)["interactions"] == 1
