@@ -76,7 +76,8 @@ def show_tally(tally: Tally, unproven: Sequence[str]) -> None:
     skipped = f"; {tally.skipped:,} skipped, no cassettes" if tally.skipped else ""
     found = "no secrets" if not tally.findings else "1 secret" if tally.findings == 1 else f"{tally.findings:,} secrets"
     where = f" in {tally.leaking:,} of {looked}" if tally.leaking and tally.files > 1 else f" in {looked}"
-    _say(f"{found}{where}{skipped}")
+    trouble = f"; {tally.trouble:,} not read as a whole: see above" if tally.trouble else ""
+    _say(f"{found}{where}{skipped}{trouble}")
     if unproven:
         _say(f"not looked for with certainty: {visible('; '.join(unproven))}")
     if not tally.findings:

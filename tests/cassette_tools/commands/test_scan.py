@@ -374,3 +374,10 @@ def test_pre_commit_itself_runs_the_hook(folder: Path, tmp_path: Path) -> None:
         "pre-commit", "try-repo", str(hooks), "ctools-scan", "--files", "clean.yaml", "package.json", cwd=folder
     )
     assert clean.returncode == 0, clean.stdout + clean.stderr
+
+
+def test_a_file_that_cannot_be_read_is_not_told_to_be_clean(tmp_path: Path) -> None:
+    done = ctools("scan", tmp_path / "missing.yaml")
+
+    assert done.code == 2
+    assert done.errors.endswith("no secrets in 1 file; 1 not read as a whole: see above\n")
