@@ -18,6 +18,7 @@ from recorder.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from cassette_tools.selection import Wanted
     from recorder.journal.read import Line
 
 __all__ = ["LINE_TYPES", "Entry", "entries", "find"]
@@ -46,8 +47,11 @@ class Entry:
     head: Mapping[str, Any]
 
 
-def entries(lines: Iterable[Line]) -> Iterator[Entry]:
-    """Yield an entry for each interaction. Raises what `lines` raises, and BadCassetteError for a malformed line."""
+def entries(lines: Iterable[Line], wanted: Wanted | None = None) -> Iterator[Entry]:
+    """Yield an entry for each interaction that is `wanted`; by default for all.
+
+    Raises what `lines` raises, and BadCassetteError for a malformed line.
+    """
     began: datetime | None = None
     number = 0
     for line in lines:
@@ -55,6 +59,8 @@ def entries(lines: Iterable[Line]) -> Iterator[Entry]:
             began = _began(line.head)
         elif line.type == "interaction":
             number += 1
+            if wanted is not None and not wanted(line, number):
+                continue
             try:
                 entry = _entry(number, line.head, began)
             except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:

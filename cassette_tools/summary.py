@@ -26,6 +26,7 @@ from recorder.model import Interaction
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from cassette_tools.selection import Wanted
     from recorder.journal.read import Line
 
 __all__ = [
@@ -511,14 +512,20 @@ class Summary:
         return host, f"/{'/'.join(segments)}"
 
 
-def summarize(lines: Iterable[Line]) -> Summary:
+def summarize(lines: Iterable[Line], wanted: Wanted | None = None) -> Summary:
     """Read `lines` (of `LINE_TYPES` at least; others are passed over) to their end and return the figures.
 
+    Of the interactions those that are `wanted` are counted; by default all.
     Raises what `lines` raises, and BadCassetteError for a line that is not as the format says.
     """
     summary = Summary()
     take = summary.take
+    number = 0
     for line in lines:
+        if wanted is not None and line.type == "interaction":
+            number += 1
+            if not wanted(line, number):
+                continue
         try:
             take(line.type, line.head)
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:

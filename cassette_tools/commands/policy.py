@@ -117,8 +117,8 @@ def trial(
 
     stdin = None if cassette == "-" else sys.stdin.buffer
     made = policy_of(policy_files, secret_env, secrets_files, configs, stdin=stdin)
-    with open_cassette(cassette, mode="tail", types=LINE_TYPES, bodies=True) as reader:
-        found = try_on(reader, number, made, name=cassette)
+    with open_cassette(cassette, mode="tail", types=LINE_TYPES, bodies=True) as opened:
+        found = try_on(opened.reader, number, made, name=cassette)
     if as_json:
         print_trial(found)
     else:

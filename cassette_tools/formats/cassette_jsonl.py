@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from recorder.capture import Content
     from recorder.journal.read import Line, Part
 
-__all__ = ["FAMILY", "FORMAT", "read", "write"]
+__all__ = ["FAMILY", "FORMAT", "interaction_of", "read", "write"]
 
 FAMILY: Final = "cassette"
 
@@ -142,6 +142,15 @@ def read(stream: InputStream) -> Iterator[Element]:
             )
 
 
+def interaction_of(line: Line) -> Interaction:
+    """Make an interaction of a line whose contents were not parsed: its bodies are read when somebody asks for them.
+
+    They can be read as long as `Reader.body` gives them. Raises BadCassetteError for a line that is not as the format
+    says; what reads a body raises what `Reader.body` does.
+    """
+    return _interaction(line, {}, lazy=True)
+
+
 def _look_at(line: Line, raw: dict[tuple[Any, Any], int], stream: InputStream) -> None:
     """Take note of what a body line says beside its content."""
     head = line.head
@@ -154,10 +163,10 @@ def _look_at(line: Line, raw: dict[tuple[Any, Any], int], stream: InputStream) -
         stream.remark("Unknown keys of body lines were left out.", f"line {line.number}", lost=True)
 
 
-def _interaction(line: Line, raw: dict[tuple[Any, Any], int]) -> Interaction:
+def _interaction(line: Line, raw: dict[tuple[Any, Any], int], *, lazy: bool = False) -> Interaction:
     head = line.head
     try:
-        interaction = _taken(line, head, raw) if _is_sound(head) else None
+        interaction = _taken(line, head, raw, lazy=lazy) if _is_sound(head) else None
     except (KeyError, TypeError, ValueError, AttributeError):
         interaction = None
     if interaction is not None:
@@ -236,10 +245,10 @@ _SOUND: Final[set[tuple[type, ...]]] = set()
 _MOST_SHAPES: Final = 10_000
 
 
-def _taken(line: Line, head: dict[str, Any], raw: dict[tuple[Any, Any], int]) -> Interaction:
+def _taken(line: Line, head: dict[str, Any], raw: dict[tuple[Any, Any], int], *, lazy: bool) -> Interaction:
     """Make an interaction of a line. Raises what a wrong type raises, where it is not what it should be."""
     request, response = head["request"], head.get("response")
-    contents = line.contents or {}
+    contents = None if lazy else line.contents or {}
     extra: dict[str, Any] = dict(head.get("extra") or _NOTHING)
     unknown: dict[str, Any] = {}
     if not head.keys() <= _HEAD:
@@ -292,7 +301,8 @@ def _taken(line: Line, head: dict[str, Any], raw: dict[tuple[Any, Any], int]) ->
     )
 
 
-def _body(line: Line, part: Part, said: dict[str, Any] | None, contents: dict[str, Any]) -> Body | None:
+def _body(line: Line, part: Part, said: dict[str, Any] | None, contents: dict[str, Any] | None) -> Body | None:
+    """Make a body of its description and of what stands in the line; where that was not parsed, of what will."""
     if said is None:
         return None
     content: bytes | str = b""
@@ -303,8 +313,10 @@ def _body(line: Line, part: Part, said: dict[str, Any] | None, contents: dict[st
     if shape not in _SOUND_BODY and not all(map(set.__contains__, _BODY_SHAPE, shape)):
         raise TypeError(part)
     _SOUND_BODY.add(shape)
-    if (pieces := said.get("pieces")) is not None:
+    pieces = said.get("pieces")
+    if pieces is not None:
         _number(pieces)
+    if pieces is not None or contents is None:
         stream = partial(line.reader.body, line, part)
     else:
         held = contents.get(part)
