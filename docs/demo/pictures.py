@@ -88,7 +88,8 @@ class Camera:
         page = self.folder / "terminal.html"
         page.write_text(
             "<!doctype html><meta charset=utf-8><style>body{margin:0;background:#181a1f;color:#d6dae0;"
-            "display:inline-block;padding:18px 24px;font:14px/1.35 'DejaVu Sans Mono',monospace}pre{margin:0;font:inherit}"
+            "display:inline-block;padding:18px 24px;font:14px/1.35 'DejaVu Sans Mono',monospace}"
+            "pre{margin:0;font:inherit}"
             f"b{{color:#7ec06e;font-weight:normal}}</style><pre><b>$</b> {html.escape(command)}\n{coloured}</pre>",
             encoding="utf-8",
         )
