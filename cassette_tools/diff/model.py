@@ -190,6 +190,15 @@ class Totals:
             else:
                 self.ignored_left_out += count
 
+    def merge(self, other: Totals) -> None:
+        """Add the figures of another comparison."""
+        for name in ("old_interactions", "new_interactions", "same", "changed", "removed", "added"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for severity, count in other.changes.items():
+            self.changes[severity] += count
+        self.ignore(other.ignored)
+        self.ignored_left_out += other.ignored_left_out
+
     def worst(self) -> Severity | None:
         """The gravest change; None where there is none."""
         return next((severity for severity in SEVERITIES if self.changes[severity]), None)
