@@ -1,4 +1,4 @@
-"""Cassettes of made-up API traffic, of any size: what the benchmark of redaction reads.
+"""Cassettes of made-up API traffic, of any size: what the benchmarks of redaction, conversion and looking read.
 
 Law: the same mix, size and seed give the same bytes, on any machine. Every line is what the recorder would have
 written: it holds to the schema, and sizes and digests are those of its bodies. Lines are put together from a pool of
@@ -10,6 +10,10 @@ Nobody's secret is here: all values are drawn from the seed.
     python benchmarks/cassettes.py mixed --size 1000000000 --cassette big.jsonl --secrets secrets.txt
 
 writes the cassette and the ten known secrets in it, one a line, and prints what the cassette holds as JSON.
+
+    python benchmarks/cassettes.py small --size 100000000 --cassette later.jsonl --again --volatile --changed 100
+
+writes the same traffic as it would be recorded a day later: see `Again`.
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["MIXES", "Tally", "known_secrets", "write_cassette"]
+__all__ = ["MIXES", "Again", "Tally", "known_secrets", "write_cassette"]
 
 Headers: TypeAlias = list[list[str]]
 
@@ -67,8 +71,14 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--cassette", type=Path, required=True, help="is overwritten")
     options.add_argument("--secrets", type=Path, help="where the known secrets go, one a line")
+    options.add_argument("--again", action="store_true", help="as it would be recorded a day later")
+    options.add_argument("--volatile", action="store_true", help="again, and every time in a JSON answer is another")
+    for what in ("changed", "removed", "added"):
+        options.add_argument(f"--{what}", type=int, default=0, metavar="N", help=f"again, and every Nth is {what}")
     chosen = options.parse_args()
-    tally = write_cassette(chosen.cassette, chosen.mix, int(chosen.size), chosen.seed)
+    again = Again(volatile=chosen.volatile, changed=chosen.changed, removed=chosen.removed, added=chosen.added)
+    later = again if chosen.again or again != Again() else None
+    tally = write_cassette(chosen.cassette, chosen.mix, int(chosen.size), chosen.seed, later)
     if chosen.secrets:
         chosen.secrets.write_text("".join(f"{secret}\n" for secret in known_secrets(chosen.seed)), "utf-8")
     print(json.dumps(tally.as_json()))
@@ -76,12 +86,18 @@ def main() -> None:
 
 @dataclass(slots=True)
 class Tally:
-    """What a cassette holds: bytes of the file and of the bodies in it, interactions, and how many of each kind."""
+    """What a cassette holds: bytes of the file and of the bodies in it, interactions, and how many of each kind.
+
+    `changed`, `removed` and `added` count the interactions that are not those of the first recording.
+    """
 
     size: int = 0
     bodies: int = 0
     interactions: int = 0
     failures: int = 0
+    changed: int = 0
+    removed: int = 0
+    added: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
 
     def as_json(self) -> dict[str, object]:
@@ -91,6 +107,9 @@ class Tally:
             "bodies": self.bodies,
             "interactions": self.interactions,
             "failures": self.failures,
+            "changed": self.changed,
+            "removed": self.removed,
+            "added": self.added,
             "kinds": dict(self.kinds.most_common()),
         }
 
@@ -117,21 +136,67 @@ def known_secrets(seed: int = 1) -> list[str]:
     ]
 
 
-def write_cassette(path: Path, mix: str, size: int, seed: int = 1) -> Tally:
-    """Write a cassette of one mix that ends with the first interaction beyond `size` bytes. Replaces the file."""
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How a second recording of the same traffic differs from the first. Every line keeps its length.
+
+    Always, and none of it matters to whoever compares: the day, durations, tokens of run and process, tokens and
+    cookies of the sessions, Date, X-Request-Id and ETag. `volatile`: every record of a JSON answer has another
+    time in `updated_at`. Of every so many interactions one is `changed` (a record's `parent` is a number and no
+    more null, where the answer is JSON), one `removed`, and one `added`: the same request with a number of its own.
+    0: none.
+    """
+
+    volatile: bool = False
+    changed: int = 0
+    removed: int = 0
+    added: int = 0
+
+    def turned(self, pool: list[Exchange]) -> list[Exchange]:
+        """Give the pool as it is a day later."""
+        return [exchange.mapped(lambda data: a_day_later(data, volatile=self.volatile)) for exchange in pool]
+
+
+def a_day_later(data: bytes, *, volatile: bool) -> bytes:
+    """Turn what differs between two recordings, in a line or in a body, to something else of the same length."""
+    if data.startswith(b'{"type":'):
+        head, mark, bodies = data.partition(b',"bodies":')
+        head = head.replace(b"5f2c9a1b", b"a07b44d3").replace(b"Mon, 23 Nov", b"Tue, 24 Nov")
+        head = REQUEST_ID.sub(lambda found: found[1] + found[2].translate(TURNED), head)
+        data = DURATION.sub(lambda found: found[1] + found[2].translate(TURNED), head) + mark + bodies
+    return data.replace(b"T08:15:", b"T21:45:") if volatile else data
+
+
+TURNED: Final = bytes.maketrans(b"0123456789abcdef", b"5678901234bcdefa")
+"""Another digit for each."""
+REQUEST_ID: Final = re.compile(rb'("X-Request-Id","|"ETag","W/\\")([0-9a-f-]+)')
+DURATION: Final = re.compile(rb'("first_byte":[0-9]+\.|"total":[0-9]+\.)([0-9]+)')
+
+
+def write_cassette(path: Path, mix: str, size: int, seed: int = 1, again: Again | None = None) -> Tally:
+    """Write a cassette of one mix that ends with the first interaction beyond `size` bytes. Replaces the file.
+
+    With `again` it is a second recording: as many interactions of the first, less those removed, and those added.
+    """
     pool = MIXES[mix](Draw(seed, mix))
     order = random.Random(f"order {mix} {seed}")
     tally = Tally()
+    begin = (HEADER, PROCESS) if again is None else (LATER_HEADER, LATER_PROCESS)
+    changed: list[Exchange] = []
+    if again is not None:
+        pool = again.turned(pool)
+        changed = [exchange.mapped(with_a_parent) for exchange in pool]
     with path.open("wb", buffering=0) as file:
-        pending = [orjson.dumps(HEADER), b"\n", orjson.dumps(PROCESS), b"\n"]
-        held = sum(map(len, pending))
-        values = sign_in(0, seed)
-        while tally.size + held < size:
-            if tally.interactions % SESSION == 0:
-                values = sign_in(tally.interactions // SESSION, seed)
-            exchange = pool[int(order.random() * len(pool))]
-            line = exchange.fill(values, tally.interactions + 1, seed)
+        pending = [piece for line in begin for piece in (orjson.dumps(line), b"\n")]
+        held = walked = sum(map(len, pending))
+        values: dict[bytes, bytes] = {}
+        number = 0
+
+        def put(exchange: Exchange, number: int) -> int:
+            """Add an interaction; give its bytes."""
+            nonlocal held, pending
             tally.interactions += 1
+            line = exchange.fill(values, number, tally.interactions, seed, DAY if again is None else NEXT_DAY)
             tally.kinds[exchange.kind] += 1
             tally.failures += exchange.failed
             tally.bodies += exchange.body_size
@@ -141,12 +206,48 @@ def write_cassette(path: Path, mix: str, size: int, seed: int = 1) -> Tally:
                 file.write(b"".join(pending))
                 tally.size += held
                 pending, held = [], 0
+            return len(line)
+
+        while walked < size:
+            if number % SESSION == 0:
+                values = sign_in(number // SESSION, seed if again is None else seed + 1_000_000)
+            place = int(order.random() * len(pool))
+            number += 1
+            if again is None:
+                walked += put(pool[place], number)
+                continue
+            exchange = pool[place]
+            if again.changed and number % again.changed == 0 and changed[place] != exchange:
+                exchange = changed[place]
+                tally.changed += 1
+            if again.removed and number % again.removed == again.removed // 2:
+                walked += len(exchange.fill(values, number, tally.interactions + 1, seed, NEXT_DAY))
+                tally.changed -= exchange is not pool[place]
+                tally.removed += 1
+            else:
+                walked += put(exchange, number)
+            if again.added and number % again.added == 0:
+                put(pool[place], ADDED + number)
+                tally.added += 1
         tally.size += held
-        ending = {**END, "seen": tally.interactions, "interactions": tally.interactions, "errors": tally.failures}
-        last = orjson.dumps({**ending, "lost": {}, "bytes": tally.size}) + b"\n"
+        ending = {**(END if again is None else LATER_END), "seen": tally.interactions}
+        ending |= {"interactions": tally.interactions, "errors": tally.failures, "lost": {}, "bytes": tally.size}
+        last = orjson.dumps(ending) + b"\n"
         file.write(b"".join([*pending, last]))
         tally.size += len(last)
     return tally
+
+
+def with_a_parent(data: bytes) -> bytes:
+    """Give the first record of a JSON answer a parent, in a line or in the body itself. Keeps the length."""
+    return PARENT.sub(rb"\g<1>1234", data, count=1)
+
+
+PARENT: Final = re.compile(rb'(\\?"parent\\?": ?)null')
+ADDED: Final = 500_000_000_000
+"""What is added to the number of an interaction that only the second recording has."""
+DAY: Final = b"2026-11-23"
+NEXT_DAY: Final = b"2026-11-24"
 
 
 def sign_in(number: int, seed: int) -> dict[bytes, bytes]:
@@ -183,6 +284,10 @@ PROCESS: Final = {
     "python": "3.11.7",
 }
 END: Final = {"type": "end", "run": "c61f0d9a27b4", "process": "5f2c9a1b", "ended_at": "2026-11-23T09:32:10.004518Z"}
+LATER: Final = {"run": "0b93cc6e18f5", "process": "a07b44d3"}
+LATER_HEADER: Final = {**HEADER, **LATER, "created_at": "2026-11-24T03:30:47.123456Z"}
+LATER_PROCESS: Final = {**PROCESS, **LATER, "started_at": "2026-11-24T03:30:47.123456Z"}
+LATER_END: Final = {**END, **LATER, "ended_at": "2026-11-24T09:32:10.004518Z"}
 
 
 # An exchange is a line with holes: the number of the interaction, the session's values, and the digests of its bodies.
@@ -198,14 +303,20 @@ class Exchange(NamedTuple):
     body_size: int
     failed: bool
 
-    def fill(self, values: dict[bytes, bytes], number: int, seed: int) -> bytes:
-        """Give the line, or lines, of the interaction with this number."""
+    def mapped(self, turn_over: Callable[[bytes], bytes]) -> Exchange:
+        """Give the same exchange with other bytes, which must be as many, in its line and in its answer."""
+        response = None if self.response is None else turn_over(self.response)
+        return self._replace(line=turn_over(self.line), response=response)
+
+    def fill(self, values: dict[bytes, bytes], number: int, seq: int, seed: int, day: bytes) -> bytes:
+        """Give the line, or lines, of the interaction with this number, the `seq`th of its process."""
         digits = b"%012d" % number
         minutes, seconds = divmod(number // 7, 60)
-        values[b"seq"] = b"%d" % number
+        values[b"seq"] = b"%d" % seq
         values[b"number"] = digits
         values[b"number64"] = b64encode(digits)
-        values[b"at"] = b"2026-11-23T%02d:%02d:%02d.%06dZ" % (
+        values[b"at"] = b"%bT%02d:%02d:%02d.%06dZ" % (
+            day,
             minutes // 60 % 24,
             minutes % 60,
             seconds,

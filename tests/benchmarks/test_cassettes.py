@@ -10,7 +10,7 @@ from urllib.parse import quote
 import orjson
 import pytest
 
-from benchmarks.cassettes import MIXES, PIECE, known_secrets, write_cassette
+from benchmarks.cassettes import MIXES, PIECE, Again, known_secrets, write_cassette
 from recorder.journal.read import Reader
 from tests.recorder.cassettes import lines
 
@@ -116,3 +116,43 @@ def test_a_rotating_cookie_comes_back_with_the_next_request(tmp_path: Path) -> N
     ]
     assert len(set(sent)) == len(sent)
     assert all(before in ("", after) for before, after in zip(got[:-1], sent[1:], strict=True))
+
+
+@pytest.mark.parametrize("mix", MIXES)
+def test_a_second_recording_holds_to_the_schema_and_is_the_same_line_by_line(tmp_path: Path, mix: str) -> None:
+    write_cassette(tmp_path / "1", mix, SIZE)
+    write_cassette(tmp_path / "2", mix, SIZE, again=Again(volatile=True))
+    first, second = lines(tmp_path / "1"), lines(tmp_path / "2")
+    assert [line["type"] for line in first] == [line["type"] for line in second]
+    for one, other in zip(first, second, strict=True):
+        if one["type"] != "interaction":
+            continue
+        assert other["id"].startswith("a07b44d3-")
+        assert (one["request"]["url"], one["request"]["method"]) == (
+            other["request"]["url"],
+            other["request"]["method"],
+        )
+        assert one["started_at"][:10] < other["started_at"][:10]
+        assert one["response"] is None or one["response"]["headers"] != other["response"]["headers"]
+        body = (other["response"] or {}).get("body")
+        if body and "pieces" not in body:
+            stored = content(other["bodies"]["response"])
+            assert (len(stored), hashlib.sha256(stored).hexdigest()) == (body["size"], body["sha256"])
+            assert b"T08:15:" not in stored
+
+
+def test_a_second_recording_differs_in_what_was_asked_for_and_counts_it(tmp_path: Path) -> None:
+    first = write_cassette(tmp_path / "1", "small", SIZE)
+    again = Again(changed=20, removed=10, added=25)
+    tally = write_cassette(tmp_path / "2", "small", SIZE, again=again)
+    bodies = [
+        {line["request"]["url"]: content(line["bodies"]["response"]) for line in lines(path) if "request" in line}
+        for path in (tmp_path / "1", tmp_path / "2")
+    ]
+    both = bodies[0].keys() & bodies[1].keys()
+    changed = [url for url in both if bodies[0][url] != bodies[1][url]]
+    assert len(bodies[0]) - len(both) == tally.removed == first.interactions // 10
+    assert len(bodies[1]) - len(both) == tally.added == first.interactions // 25
+    assert len(changed) == tally.changed == first.interactions // 20
+    assert all(bodies[1][url].count(b'parent":1234') + bodies[1][url].count(b'parent": 1234') == 1 for url in changed)
+    assert tally.interactions == first.interactions - tally.removed + tally.added
