@@ -11,15 +11,21 @@ import codecs
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
+from cassette_tools.aws_event_stream import is_aws_event_stream, messages_of
+from cassette_tools.event_stream import EventStream, is_event_stream
 from cassette_tools.json_layout import laid_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["HEX_SHOWN", "SHOWN", "Content", "Part", "content_of", "hex_lines"]
+    from cassette_tools.aws_event_stream import Message
+    from cassette_tools.event_stream import Event
+
+__all__ = ["HEX_SHOWN", "SHOWN", "Content", "Part", "ShownEvent", "content_of", "hex_lines"]
 
 SHOWN: Final = 256 * 1024
 """Bytes of a body that are looked at."""
@@ -30,6 +36,8 @@ HEX_SHOWN: Final = 256
 _FIELDS: Final = 1000  # of a form
 _PARTS: Final = 100  # of a multipart body
 _PART_SHOWN: Final = 4096  # bytes of one part
+_EVENTS: Final = 1000  # of an event stream
+_EVENT_SHOWN: Final = 16 * 1024  # bytes of one event's data
 
 # Charsets that decode in linear time and are in use (the codec registry knows others that do not or are not:
 # punycode, idna, zlib).
@@ -53,12 +61,26 @@ class Part:
 
 
 @dataclass(slots=True)
+class ShownEvent:
+    """One event of a stream: its number there, from 1, its name, what it says beside its data, and the data.
+
+    `facts` are pairs to be shown in their order: `id`, `retry`, comments, headers of Amazon's messages. The `kind` of
+    the content is "empty", "json", "xml", "html", "text" or "binary".
+    """
+
+    number: int
+    name: str
+    facts: list[tuple[str, str]]
+    content: Content
+
+
+@dataclass(slots=True)
 class Content:
     """A body for eyes.
 
-    `kind`: "empty", "json", "xml", "html", "form", "multipart", "text" or "binary". `text` is for all kinds but
-    binary and empty; `fields` for a form, `parts` for multipart, `head` (at most 256 bytes) for binary. `shown` of
-    `size` bytes were looked at. `notes` are sentences for the reader.
+    `kind`: "empty", "json", "xml", "html", "form", "multipart", "events", "text" or "binary". `text` is for all kinds
+    but binary and empty; `fields` for a form, `parts` for multipart, `events` for event streams (at most 1,000), `head`
+    (at most 256 bytes) for binary. `shown` of `size` bytes were looked at. `notes` are sentences for the reader.
     """
 
     kind: str
@@ -68,6 +90,7 @@ class Content:
     head: bytes = b""
     fields: list[tuple[str, str]] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
+    events: list[ShownEvent] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -99,6 +122,10 @@ def _of_bytes(data: bytes, media: str, parameters: dict[str, str], *, cut: bool)
         media.startswith("multipart/")
         and parameters.get("boundary")
         and _read_parts(content, data, parameters["boundary"])
+    ):
+        return content
+    if (is_event_stream(media) and _read_events(content, data, cut=cut)) or (
+        is_aws_event_stream(media) and _read_messages(content, data, cut=cut)
     ):
         return content
     text = _decoded(content, data, media, parameters.get("charset", ""), cut=cut)
@@ -206,11 +233,75 @@ def _part(section: bytes) -> Part:
         (line.partition(":")[2] for line in headers if line.lower().startswith("content-type:")), "text/plain"
     )
     media, parameters = _media_type(declared)
-    if media.startswith("multipart/"):
-        media = "text/plain"  # one level is enough for eyes
-    content = _of_bytes(body[:_PART_SHOWN], media, parameters, cut=len(body) > _PART_SHOWN)
+    content = _of_bytes(body[:_PART_SHOWN], _flat(media), parameters, cut=len(body) > _PART_SHOWN)
     content.size = len(body)
     return Part(headers, content)
+
+
+def _read_events(content: Content, data: bytes, *, cut: bool) -> bool:
+    """Split a stream of server-sent events. Tells whether there were any."""
+    stream = EventStream(longest=SHOWN)
+    events = [*stream.feed(data), *stream.finish()]
+    if not events:
+        return False
+    content.kind, content.text = "events", _utf8(data, cut=cut)[0]
+    content.events = [_event(event) for event in events[:_EVENTS]]
+    if not events[-1].complete and not cut:
+        content.notes.append("No empty line ends the last event: a browser would drop it.")
+    if stream.invalid:
+        content.notes.append("Not valid UTF-8: bytes that do not fit are shown as escapes.")
+    _tell_more(content, len(events), cut=cut)
+    return True
+
+
+def _event(event: Event) -> ShownEvent:
+    facts = [("id", event.id)] if event.id is not None else []
+    facts += [("retry", f"{event.retry} ms")] if event.retry is not None else []
+    facts += [("comment", comment) for comment in event.comments]
+    data = event.data or ""
+    text = data[:_EVENT_SHOWN]
+    content = Content(kind="empty", size=len(data.encode()) + event.cut, shown=len(text.encode()))
+    if event.data is None:
+        content.notes.append("Without data: a browser passes it over.")
+    if text:
+        _lay_out(content, text, "")
+    return ShownEvent(event.number, event.name, facts, content)
+
+
+def _read_messages(content: Content, data: bytes, *, cut: bool) -> bool:
+    """Split one of Amazon's event streams. Tells whether it is one."""
+    messages = list(islice(messages_of(data), _EVENTS + 1))
+    if len(messages) == 1 and messages[0].fault is not None and not messages[0].headers:
+        return False
+    content.kind = "events"
+    content.events = [_message(message) for message in messages[:_EVENTS]]
+    _tell_more(content, len(messages), cut=cut)
+    return True
+
+
+def _message(message: Message) -> ShownEvent:
+    payload = message.payload
+    declared = message.header(":content-type") or ""
+    name = message.header(":event-type") or message.header(":exception-type") or message.header(":message-type")
+    media, parameters = _media_type(declared)
+    content = _of_bytes(payload[:_EVENT_SHOWN], _flat(media), parameters, cut=len(payload) > _EVENT_SHOWN)
+    content.size = len(payload)
+    if message.fault is not None:
+        content.notes.append(f"The message is damaged: {message.fault}.")
+    return ShownEvent(message.number, name or "message", list(message.headers), content)
+
+
+def _tell_more(content: Content, count: int, *, cut: bool) -> None:
+    if count > _EVENTS:
+        content.notes.append(f"The first {_EVENTS:,} events are shown.")
+    elif cut:
+        content.notes.append("The last event may be cut off here.")
+
+
+def _flat(media: str) -> str:
+    """Give the media type of something in a body, where one that holds others is text: one level is enough for eyes."""
+    holds = media.startswith("multipart/") or is_event_stream(media) or is_aws_event_stream(media)
+    return "text/plain" if holds else media
 
 
 def _media_type(value: str) -> tuple[str, dict[str, str]]:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cassette_tools.content import HEX_SHOWN, SHOWN, Content, content_of, hex_lines
+from tests.cassette_tools.test_aws_event_stream import framed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,6 +116,89 @@ def test_binary_is_shown_by_its_beginning() -> None:
     assert all(len(line) <= 40 for line in hex_lines(bytes(100), columns=6))
 
 
+def events_of(content: Content) -> list[tuple[str, list[tuple[str, str]], str, str]]:
+    return [(event.name, event.facts, event.content.kind, event.content.text) for event in content.events]
+
+
+def test_server_sent_events_are_shown_one_by_one_with_their_json_laid_out() -> None:
+    data = (
+        b': hello\nretry: 500\nid: 7\nevent: delta\ndata: {"text":"Hi","n":1.10}\n\n'
+        b"data: line 1\ndata: line 2\n\nevent: ping\n\ndata: [DONE]\n\n"
+    )
+    content = look(data, "text/event-stream; charset=utf-8")
+    assert content.kind == "events"
+    assert content.notes == []
+    assert content.text == data.decode()
+    assert events_of(content) == [
+        (
+            "delta",
+            [("id", "7"), ("retry", "500 ms"), ("comment", "hello")],
+            "json",
+            '{\n  "text": "Hi",\n  "n": 1.10\n}',
+        ),
+        ("message", [], "text", "line 1\nline 2"),
+        ("ping", [], "empty", ""),
+        ("message", [], "text", "[DONE]"),
+    ]
+    assert [event.number for event in content.events] == [1, 2, 3, 4]
+    assert content.events[2].content.notes == ["Without data: a browser passes it over."]
+
+
+@pytest.mark.parametrize(
+    ("data", "more", "note"),
+    [
+        (b"data: 1\n\ndata: 2\n", 0, "No empty line ends the last event: a browser would drop it."),
+        (b"data: 1\n\ndata: 2\n", 9, "The last event may be cut off here."),
+        (b"data: \xe9\n\n", 0, "Not valid UTF-8: bytes that do not fit are shown as escapes."),
+        (b"data: 1\n\n" * 1001, 0, "The first 1,000 events are shown."),
+    ],
+)
+def test_what_is_odd_about_a_stream_is_said(data: bytes, more: int, note: str) -> None:
+    content = look(data, "text/event-stream", len(data) + more)
+    assert content.notes == [note]
+    assert len(content.events) <= 1000
+
+
+def test_a_body_that_is_no_stream_of_events_is_shown_as_what_it_is() -> None:
+    assert look(b'{"error":"no"}', "text/event-stream").kind == "json"
+    assert look(b"", "text/event-stream").kind == "empty"
+    assert look(b'{"error":"no"}', "application/vnd.amazon.eventstream").kind == "json"
+    assert look(b"data: 1\n\n", "text/plain").kind == "text"
+
+
+def test_a_long_event_is_cut_and_tells_its_size() -> None:
+    event = look(b"data: " + b"x" * 100_000 + b"\n\n", "text/event-stream").events[0]
+    assert (event.content.size, event.content.shown, len(event.content.text)) == (100_000, 16_384, 16_384)
+
+
+def test_a_stream_is_shown_without_memory_out_of_proportion() -> None:
+    content = look(b"data: " + b"[" * 200 + b"\n\n" + b"data: " + b"[" * 200_000 + b"\n\n", "text/event-stream")
+    assert sum(len(event.content.text) for event in content.events) < 10 * SHOWN
+
+
+def test_messages_of_amazons_streams_are_shown_like_events() -> None:
+    data = framed({":event-type": "chunk", ":content-type": "application/json"}, b'{"a":1}') + framed(
+        {":message-type": "event", ":content-type": "application/octet-stream"}, b"\0\1"
+    )
+    content = look(data, "application/vnd.amazon.eventstream")
+    assert content.kind == "events"
+    assert events_of(content) == [
+        ("chunk", [(":event-type", "chunk"), (":content-type", "application/json")], "json", '{\n  "a": 1\n}'),
+        ("event", [(":message-type", "event"), (":content-type", "application/octet-stream")], "binary", ""),
+    ]
+    damaged = look(data[:-1] + b"\0", "application/vnd.amazon.eventstream")
+    assert damaged.events[0].content.notes == []
+    assert "checksum does not fit" in damaged.events[1].content.notes[0]
+
+
+def test_streams_in_streams_are_not_unfolded() -> None:
+    data = b"payload"
+    for _ in range(300):
+        data = framed({":content-type": "application/vnd.amazon.eventstream"}, data)
+    content = look(data, "application/vnd.amazon.eventstream")
+    assert [event.content.kind for event in content.events] == ["binary"]
+
+
 @given(
     st.binary(max_size=600),
     st.none()
@@ -126,6 +210,8 @@ def test_binary_is_shown_by_its_beginning() -> None:
             "multipart/mixed; boundary=a",
             "text/plain; charset=iso-2022-jp",
             "text/plain; charset=utf-32",
+            "text/event-stream",
+            "application/vnd.amazon.eventstream",
         ]
     )
     | st.text(),
@@ -145,6 +231,10 @@ def test_no_body_and_no_declaration_makes_it_fail(data: bytes, declared: str | N
         (b"a=" + b"%" * SHOWN, "application/x-www-form-urlencoded"),
         (b"[" * SHOWN, "application/json"),
         (b"x" * SHOWN, "text/plain" + '; a="' * 100_000),
+        (b"data\n\n" * 40_000, "text/event-stream"),
+        (b"\r" * SHOWN, "text/event-stream"),
+        (b'data:{"a":[' * 23_000, "text/event-stream"),
+        (framed({}, b"") * 16_000, "application/vnd.amazon.eventstream"),
         (b"\x1b$B" * 80_000, "text/plain; charset=iso-2022-jp"),
     ],
 )
