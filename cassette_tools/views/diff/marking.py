@@ -59,7 +59,7 @@ def elided(runs: list[Run], ellipsis: str, *, room: int) -> list[Run]:
     """
     if sum(len(run.text) for run in runs) <= room:
         return runs
-    keep = max(8, room // 8)
+    keep = max(16, room // 6)
     kept = []
     for at, run in enumerate(runs):
         head = 0 if at == 0 else keep

@@ -27,6 +27,7 @@ from cassette_tools.views.diff.wording import (
     left_out_text,
     numbers,
     rules_of,
+    values_of,
     whole,
 )
 from cassette_tools.views.escape import visible
@@ -250,12 +251,7 @@ def _two_columns(change: Change, column: int, page: Page) -> tuple[list[Text], l
 
 def _values(change: Change, width: int | None, page: Page) -> tuple[list[list[Row]], list[list[Row]]]:
     """Give for each line of the old value, and of the new one, its rows. A value that is not there has no line."""
-    if change.place != "line":
-        olds = [] if change.old is None else [change.old]
-        news = [] if change.new is None else [change.new]
-    else:
-        olds = [] if change.old is None else change.old.split("\n")
-        news = [] if change.new is None else change.new.split("\n")
+    olds, news = values_of(change)
     old_rows: list[list[Row]] = []
     new_rows: list[list[Row]] = []
     beside = len(olds) == len(news)

@@ -29,6 +29,7 @@ __all__ = [
     "outcome",
     "rules_of",
     "severities_text",
+    "values_of",
     "whole",
 ]
 
@@ -118,6 +119,15 @@ def label(change: Change) -> str:
     if change.part == "error":
         return f"error {change.path}".rstrip()
     return f"{change.part} {change.place} {change.path}".rstrip()
+
+
+def values_of(change: Change) -> tuple[list[str], list[str]]:
+    """Give the old value and the new one line by line: those of a text are several. What is not there has none."""
+    olds, news = (
+        [] if value is None else value.split("\n") if change.place == "line" else [value]
+        for value in (change.old, change.new)
+    )
+    return olds, news
 
 
 def gravest(changes: Sequence[Change], most: int) -> list[Change]:
