@@ -1,0 +1,487 @@
+r"""What differs between any two recordings of the same thing: dates, request ids, signatures, ports ...
+
+Law: a value is judged alone, by its form and by the name beside it, never by the value that it is compared with. What is
+volatile in it is replaced by a mark, and two values are the same if what is left is the same. So "a UUID against a
+UUID" is no change, and "a UUID against null" is one; an alignment, a digest and a comparison cannot disagree.
+
+Law: what is uncertain is a change. A form counts only where hardly anything else has it. So these stay: numbers without
+a name that says time, calendar dates, moments at midnight (they are calendar dates, too), moments that are planned
+(`due_at`, `start_time`), the moment 0, the nil UUID, hashes, versions, ids that count, plain words.
+
+Takes time linear in a text, but for a bounded look back at each place. Holds one text, and caches of short ones.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from recorder.redact.placeholders import is_placeholder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "KINDS",
+    "Blank",
+    "Kind",
+    "Settled",
+    "blanked",
+    "name_of_time",
+    "settled_number",
+    "settled_text",
+    "settled_token",
+    "volatile_header",
+    "volatile_parameter",
+    "volatile_value",
+]
+
+
+class Kind(NamedTuple):
+    """A kind of volatile thing. `name` is the rule that is reported; the rest is for the documentation."""
+
+    name: str
+    known_by: str
+    example: str
+
+
+KINDS: Final = (
+    Kind("date", "a moment in the forms of HTTP, RFC 2822, RFC 3339 or ISO 8601, with its time of day", "2026-11-23T09:15:02Z"),
+    Kind("epoch", "seconds to nanoseconds since 1970, where the name says time", '"created": 1700000000'),
+    Kind("uuid", "the form (RFC 9562, versions 1 to 8)", "0e37df36-f698-11e6-8dd4-cb9ced3df976"),
+    Kind("ulid", "a whole value of 26 capital letters and digits that begins with a moment", "01ARZ3NDEKTSV4RRFFQ69G5FAV"),
+    Kind("object-id", "24 hexadecimal digits that begin with a moment, where the name says id", '"_id": "507f1f77bcf86cd799439011"'),
+    Kind("request-id", "the name", "X-Request-Id: f9a1"),
+    Kind("timing", "the name", "X-Runtime: 0.012"),
+    Kind("rate-limit", "the name", "X-RateLimit-Remaining: 41"),
+    Kind("cache", "the name", "X-Cache: HIT"),
+    Kind("etag", "the name", 'ETag: "33a64df5"'),
+    Kind("digest", "the name of a header that follows from the body, which is compared itself", "Content-MD5: ..."),
+    Kind("length", "the name, where there is a body, which is compared itself", "Content-Length: 120"),
+    Kind("connection", "the name of a header of the connection, not of the message", "Connection: keep-alive"),
+    Kind("client", "the name of a request's header that names the library", "User-Agent: python-requests/2.34.2"),
+    Kind("signature", "the name: AWS, Google, Azure, CloudFront, OAuth 1, webhooks", "X-Amz-Signature=5d67..."),
+    Kind("token", "the name, and a value that is no word; a bearer token", '"access_token": "ya29.a0Af..."'),
+    Kind("jwt", "the form", "eyJhbGciOi...eyJzdWIiOi...c2ln"),
+    Kind("csrf", "the name", "X-CSRF-Token: 8f3a..."),
+    Kind("nonce", "the name; a nonce of a Content-Security-Policy", "nonce=8f3a51"),
+    Kind("cookie", "the cookie's name, or a value that is no word; Expires and Max-Age", "sid=9f8e7d6c5b4a39281706"),
+    Kind("boundary", "the parameter of a multipart Content-Type", "boundary=070e0bf3cf90"),
+    Kind("cursor", "the name, and a value that is neither a number nor a word", "page_token=CAUQAA8f"),
+    Kind("cache-buster", "the name, and a number", "?_=1700000000123"),
+    Kind("port", "the port behind a loopback address", "http://127.0.0.1:43211/"),
+    Kind("address", "the address of an object of Python", "<Connection object at 0x7f3a5c1d2e50>"),
+    Kind("placeholder", "the form of what redaction put there", "REDACTED-secret-k647p23mwi"),
+)  # fmt: skip
+"""All kinds, in the order of the documentation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A text with what is volatile in it replaced by marks, and what stood there: (rule, what stood there) in order."""
+
+    text: str
+    found: tuple[tuple[str, str], ...] = ()
+
+
+class Blank(NamedTuple):
+    """A whole value that is volatile. `mark` tells kinds and their forms apart: it is equal where both are alike."""
+
+    rule: str
+    mark: str
+
+
+# -- what others call
+
+
+def volatile_value(old: str, new: str, *, name: str = "") -> str | None:
+    """Give the rule by which two different texts are the same but for what is volatile; None where they are not."""
+    return rule_between(settled_text(old, name), settled_text(new, name))
+
+
+def rule_between(old: Settled, new: Settled) -> str | None:
+    """Give the rule of the first volatile thing in which two texts differ; None where something else differs, too."""
+    if old.text != new.text:
+        return None
+    for (rule, before), (_, after) in zip(old.found, new.found, strict=True):
+        if before != after:
+            return rule
+    return None
+
+
+def blanked(text: str, name: str = "") -> str:
+    """Replace what is volatile in a text by marks. `name` is that of the header, parameter, field or member."""
+    return settled_text(text, name).text
+
+
+def settled_text(text: str, name: str = "") -> Settled:
+    """Settle a text: as a whole by its name and form, else what is volatile within it."""
+    if len(text) > _LONGEST_CACHED:
+        return _settled_spans(text)
+    return _settled_short(text, name)
+
+
+@lru_cache(maxsize=4_096)
+def _settled_short(text: str, name: str) -> Settled:
+    whole = settled_token(text, name)
+    if whole is not None:
+        return Settled(f"\0{whole.mark}\0", ((whole.rule, text),))
+    return _settled_spans(text, planned=bool(name) and _is_planned(name))
+
+
+def volatile_header(name: str) -> str | None:
+    """Give the rule of a header whose value is volatile whatever it is. `name` in any letter case."""
+    return _header_rule(name.lower())
+
+
+def volatile_parameter(name: str, value: str) -> str | None:
+    """Give the rule of a parameter (of a URL, a form) whose value is volatile because of its name."""
+    found = _by_name(value, name)
+    return None if found is None else found.rule
+
+
+# -- whole values
+
+_LONGEST_CACHED: Final = 4_096
+_LONGEST_WHOLE: Final = 4_096
+_OPAQUE: Final = r"(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9+/_.~%=:|,!*-]"
+_ANY: Final = re.compile(r".+", re.DOTALL)
+_ID: Final = re.compile(r"(?=.*\d)[\x21-\x7e]{4,}|[A-Za-z+/=_-]{16,}", re.DOTALL)
+_SHORT_OPAQUE: Final = re.compile(_OPAQUE + r"{8,}")
+_LONG_OPAQUE: Final = re.compile(_OPAQUE + r"{16,}|[A-Za-z0-9+/_=-]{32,}")
+_CURSOR: Final = re.compile(
+    r"(?!\d*$)(?!\d{4}-\d\d)(?:" + _OPAQUE + r"{8,}|[A-Za-z0-9+/_-]{10,}={1,2}|[A-Za-z0-9+/_%=-]{24,})"
+)
+_SECRET: Final = re.compile(r"[\x21-\x7e]{8,}")
+_NONCE: Final = re.compile(r"[\x21-\x7e]{4,}")
+_BUSTER: Final = re.compile(r"\d{8,20}|0\.\d{6,20}|\d{10}\.\d{1,9}|" + _OPAQUE + r"{12,}")
+_DECIMAL: Final = re.compile(r"\d+(?:\.\d+)?(?: ?(?:ms|s|us|µs))?")
+_EPOCH: Final = re.compile(r"(?:[1-3]\d{9}|40\d{8})(?:\.\d{1,9}|\d{3}|\d{6}|\d{9})?")
+_ULID: Final = re.compile(r"0[1-2](?=[A-Z]*\d)(?=\d*[A-Z])[0-9A-HJKMNP-TV-Z]{24}")
+_OBJECT_ID: Final = re.compile(r"[4-7][0-9a-f]{23}")
+
+_NAMED: Final[tuple[tuple[str, re.Pattern[str], str], ...]] = (
+    (
+        "request-id",
+        _ID,
+        "requestid xrequestid correlationid xcorrelationid traceid xtraceid spanid parentspanid traceparent invocationid"
+        " amznrequestid xamznrequestid xamzrequestid fbtraceid cfray requestuuid requestguid idempotencykey",
+    ),
+    (
+        "csrf",
+        _SECRET,
+        "csrf csrftoken xcsrftoken xsrf xsrftoken xxsrftoken csrfmiddlewaretoken authenticitytoken formtoken"
+        " requestverificationtoken csrfparam antiforgery",
+    ),
+    ("nonce", _NONCE, "nonce oauthnonce cnonce noncestr clientnonce"),
+    (
+        "signature",
+        _SHORT_OPAQUE,
+        "signature sig oauthsignature xamzsignature xgoogsignature xamzcredential xgoogcredential hmac sign"
+        " xosssignature xobssignature qsignature hdnea hdnts",
+    ),
+    ("signature", re.compile(r"\d{9,}"), "oauthtimestamp"),
+    ("signature", re.compile(r"\d{8}T\d{6}Z"), "xamzdate xgoogdate"),
+    ("signature", re.compile(r"\d{10}|\d{13}"), "expires xamzexpires"),
+    ("signature", _LONG_OPAQUE, "policy xamzsecuritytoken keypairid awsaccesskeyid"),
+    ("signature", re.compile(r"[0-9A-Za-z_-]{6,}"), "oh oe nchc nchohc ncohc ncgid nczt ncoc nceuiu ncsid"),
+    (
+        "token",
+        _LONG_OPAQUE,
+        "accesstoken refreshtoken idtoken sessiontoken sessionid sid jsessionid phpsessid authtoken bearertoken token"
+        " securitytoken state code codechallenge codeverifier oauthtoken oauthverifier samlresponse samlrequest relaystate"
+        " session sessionkey ticket",
+    ),
+    (
+        "cursor",
+        _CURSOR,
+        "cursor nextcursor prevcursor previouscursor endcursor startcursor pagetoken nextpagetoken prevpagetoken nexttoken"
+        " continuationtoken nextcontinuationtoken continuation paginationtoken scrollid after before next previous marker"
+        " nextmarker startafter synctoken nextsynctoken deltatoken skiptoken",
+    ),
+    ("cache-buster", _BUSTER, "_ cb ts timestamp cachebuster cachebust nocache rnd rand random"),
+    (
+        "timing",
+        _DECIMAL,
+        "took tookms elapsed elapsedms elapsedtime elapsedseconds processingtime processingtimems responsetime"
+        " responsetimems querytime querytimems servertime executiontime executiontimems",
+    ),
+    (
+        "rate-limit",
+        re.compile(r"\d+(?:\.\d+)?"),
+        "ratelimitremaining ratelimitreset ratelimitused xratelimitremaining xratelimitreset xratelimitused",
+    ),
+)
+_RULES_OF_NAME: Final[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
+for _rule, _value, _names in _NAMED:
+    for _one in _names.split():
+        _RULES_OF_NAME.setdefault(_one, []).append((_rule, _value))
+_UNNAMED: Final = re.compile(r"[-. $\[\]]|(?<=.)_")
+
+
+def settled_token(text: str, name: str) -> Blank | None:
+    """Tell whether a text as a whole is volatile: by its name, or by a form that a whole value has."""
+    if not text or len(text) > _LONGEST_WHOLE:
+        return None
+    if text.startswith(("REDACTED-", "redacted-", "404")) and is_placeholder(text.encode("utf-8", "replace")):
+        return None if text[0] in "Rr" else Blank("placeholder", "placeholder-number")
+    return (_by_name(text, name) if name else None) or _by_form(text, name)
+
+
+def _by_name(text: str, name: str) -> Blank | None:
+    rules = _RULES_OF_NAME.get(_plain_name(name))
+    if rules:
+        for rule, value in rules:
+            if value.fullmatch(text):
+                return Blank(rule, rule)
+    return None
+
+
+def _by_form(text: str, name: str) -> Blank | None:
+    if len(text) == 26 and _ULID.fullmatch(text):
+        return Blank("ulid", "ulid")
+    if len(text) == 24 and _OBJECT_ID.fullmatch(text) and _words(name)[-1:] in (("id",), ("oid",), ("_id",)):
+        return Blank("object-id", "object-id")
+    if text[0].isdigit():
+        return _epoch(text, name)
+    return None
+
+
+def settled_number(text: str, name: str) -> Blank | None:
+    """Tell whether a number of JSON, as it is written, is volatile: an epoch or a timing by its name, a placeholder."""
+    if text.startswith("404") and len(text) == 15 and is_placeholder(text.encode()):
+        return Blank("placeholder", "placeholder-number")
+    if not name or text[0] == "-":
+        return None
+    found = _by_name(text, name)
+    return found if found is not None and found.rule in {"timing", "rate-limit"} else _epoch(text, name)
+
+
+def _epoch(text: str, name: str) -> Blank | None:
+    if not name or not _EPOCH.fullmatch(text) or not name_of_time(name) or _is_planned(name):
+        return None
+    return Blank("epoch", f"epoch-{len(text.partition('.')[0])}")
+
+
+# -- names
+
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_TIME_WORDS: Final = frozenset(
+    "at time timestamp date datetime ts created updated modified changed accessed expires expiry expiration exp iat nbf epoch now reset utc"
+    " millis seen".split()
+)
+_PLANNED_WORDS: Final = frozenset(
+    "start starts begin begins end ends due deadline birth birthday birthdate born dob scheduled planned departure arrival"
+    " valid effective from to until since checkin checkout target release released holiday event".split()
+)
+
+
+@lru_cache(maxsize=4_096)
+def _plain_name(name: str) -> str:
+    """Give a name without letter case and separators; a leading underscore stays alone only: `_`."""
+    if name == "_":
+        return name
+    return _UNNAMED.sub("", name).lower().lstrip("_")
+
+
+@lru_cache(maxsize=4_096)
+def _words(name: str) -> tuple[str, ...]:
+    """Give the words of a name, in small letters: `createdAt` and `created_at` have the same."""
+    return tuple(word.lower() for word in _WORD.findall(name))
+
+
+def name_of_time(name: str) -> bool:
+    """Tell whether a name says time by its last word: `created_at`, `lastSeen`, `ts`, `exp`."""
+    return bool(_TIME_WORDS.intersection(_words(name)[-1:]))
+
+
+@lru_cache(maxsize=4_096)
+def _is_planned(name: str) -> bool:
+    """Tell whether a name says that a moment was chosen by somebody: `due_at`, `startTime`."""
+    return not _PLANNED_WORDS.isdisjoint(_words(name))
+
+
+# -- headers
+
+_OF_HEADER: Final[dict[str, str]] = {}
+for _rule, _names in (
+    (
+        "date",
+        "date last-modified if-modified-since if-unmodified-since x-amz-date x-ms-date x-goog-date x-slack-request-timestamp",
+    ),
+    ("etag", "etag if-none-match if-match if-range x-ms-blob-etag"),
+    (
+        "request-id",
+        "x-request-id request-id x-correlation-id correlation-id correlation-context x-trace-id trace-id x-transaction-id"
+        " x-amzn-requestid x-amzn-request-id x-amz-request-id x-amz-id-2 x-amzn-trace-id x-amz-apigw-id x-amz-cf-id cf-ray"
+        " cf-request-id x-cloud-trace-context traceparent tracestate b3 x-b3-traceid x-b3-spanid x-b3-parentspanid"
+        " x-b3-sampled x-github-request-id x-ms-request-id x-ms-client-request-id x-ms-correlation-request-id"
+        " x-ms-routing-request-id x-ms-activity-id x-fb-trace-id x-fb-debug x-fb-request-id x-guploader-uploadid"
+        " x-shopify-request-id x-stripe-request-id x-vcap-request-id x-datadog-trace-id x-datadog-parent-id"
+        " x-vercel-id fly-request-id x-nf-request-id x-zendesk-request-id x-hubspot-correlation-id x-slack-req-id"
+        " x-slack-unique-id x-discord-request-id x-dropbox-request-id x-akamai-request-id x-req-id x-reqid"
+        " x-ray sentry-trace baggage x-scraper-request-id x-envoy-attempt-count amz-sdk-invocation-id amz-sdk-request"
+        " idempotency-key x-idempotency-key postman-token x-newrelic-id x-newrelic-transaction uber-trace-id",
+    ),
+    (
+        "timing",
+        "x-runtime server-timing x-response-time x-envoy-upstream-service-time x-process-time x-processing-time"
+        " x-request-time x-elapsed-time x-took x-server-elapsed x-upstream-response-time openai-processing-ms"
+        " x-kong-upstream-latency x-kong-proxy-latency x-fb-request-duration x-backend-response-time x-timer"
+        " x-fb-connection-quality x-execution-time x-duration",
+    ),
+    (
+        "rate-limit",
+        "retry-after x-app-usage x-business-use-case-usage x-ad-account-usage x-page-usage x-fb-ads-insights-throttle"
+        " ratelimit x-shopify-shop-api-call-limit",
+    ),
+    (
+        "cache",
+        "age x-cache x-cache-hits x-cache-lookup x-cache-status x-served-by x-varnish cf-cache-status x-amz-cf-pop via"
+        " x-proxy-cache x-drupal-cache x-fastly-request-id x-cache-remote x-akamai-cache-status x-nf-cache x-vercel-cache"
+        " x-backend x-backend-server x-server-id x-host x-instance report-to reporting-endpoints x-edge-location alt-svc",
+    ),
+    (
+        "digest",
+        "content-md5 digest content-digest repr-digest want-digest x-goog-hash x-amz-content-sha256 x-amz-checksum-crc32"
+        " x-amz-checksum-crc32c x-amz-checksum-crc64nvme x-amz-checksum-sha1 x-amz-checksum-sha256 x-ms-content-crc64"
+        " x-content-digest",
+    ),
+    ("connection", "connection keep-alive proxy-connection transfer-encoding te"),
+    (
+        "client",
+        "user-agent accept-encoding x-amz-user-agent x-goog-api-client x-client-data x-stainless-lang"
+        " x-stainless-package-version x-stainless-os x-stainless-arch x-stainless-runtime x-stainless-runtime-version"
+        " x-stainless-retry-count x-stainless-read-timeout x-stainless-async x-stripe-client-user-agent",
+    ),
+    (
+        "signature",
+        "x-hub-signature x-hub-signature-256 x-signature signature signature-input x-slack-signature stripe-signature"
+        " x-shopify-hmac-sha256 x-twilio-signature x-hmac x-hmac-signature x-webhook-signature x-goog-signature dpop"
+        " x-line-signature x-signature-ed25519 x-signature-timestamp",
+    ),
+    ("token", "x-amz-security-token"),
+    ("csrf", "x-csrf-token x-xsrf-token csrf-token x-csrftoken"),
+    ("nonce", "replay-nonce dpop-nonce x-nonce"),
+):
+    for _one in _names.split():
+        _OF_HEADER[_one] = _rule
+_RATE_LIMIT: Final = re.compile(
+    r"(?:x-)?(?:[a-z]+-)?rate-?limit(?:-[a-z]+)*-(?:remaining|reset|used|reset-after|current)(?:-[a-z]+)*"
+)
+
+
+@lru_cache(maxsize=4_096)
+def _header_rule(name: str) -> str | None:
+    return _OF_HEADER.get(name) or ("rate-limit" if _RATE_LIMIT.fullmatch(name) else None)
+
+
+# -- spans within texts
+
+_MONTH: Final = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_CLOCK: Final = r"(?:[01]\d|2[0-3]):[0-5]\d"
+_SPAN: Final = re.compile(
+    # A moment: RFC 3339 and ISO 8601, extended or basic, with a time of day. Not midnight, not 1970-01-01.
+    r"(?<![\d.])(?P<date>(?!1970-01-01)(?:19[7-9]|20\d|21\d)\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
+    r"(?:[Tt]| |%20|\+)(?!00:00(?::00(?:\.0+)?)?(?![\d:.]))(?P<clock>"
+    + _CLOCK
+    + r"(?P<seconds>:(?:[0-5]\d|60)(?:[.,]\d{1,9})?)?"
+    r"|(?:[01]\d|2[0-3])%3A[0-5]\d%3A[0-5]\d(?:\.\d{1,9})?)"
+    r"(?P<zone>Z|z| ?UTC| ?[+-]\d\d:?\d\d|%2B\d\d%3A\d\d)?)(?![\d:])"
+    r"|(?<![\w])(?P<basic>(?:19[7-9]|20\d|21\d)\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])T(?!000000Z)(?:[01]\d|2[0-3])[0-5]\d[0-5]\d(?:\.\d{1,9})?Z)(?!\w)"
+    # A moment of HTTP, RFC 850, RFC 2822, asctime, a log.
+    r"|(?P<http>\b(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?,? (?:\d{1,2}[ -]"
+    + _MONTH
+    + r"[ -](?!1970|70 )(?:\d{4}|\d\d)"
+    r"|"
+    + _MONTH
+    + r" [ \d]\d(?=[ \d:]+(?:[A-Z]{3,4} )?\d{4})) "
+    + _CLOCK
+    + r"(?::[0-5]\d)?(?: (?:GMT|UTC|[+-]\d{4}))?(?: \d{4})?\b)"
+    r"|(?P<log>\b\d\d/" + _MONTH + r"/\d{4}:" + _CLOCK + r":[0-5]\d [+-]\d{4}\b)"
+    r"|(?P<uuid>(?<![0-9A-Za-z])[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[1-8][0-9A-Fa-f]{3}-[89abcdABCD][0-9A-Fa-f]{3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z]))"
+    r"|(?P<jwt>(?<![\w.-])eyJ[\w-]{8,}\.eyJ[\w-]{4,}\.[\w-]*+)"
+    r"|(?P<placeholder>REDACTED-(?P<what>[a-z0-9]{1,40}(?:-[a-z0-9]{1,40}){0,8}?)-[a-z2-7]{10,12}(?![a-z2-7])|redacted-[a-z2-7]{10}@redacted\.invalid)"
+    r"|(?P<loop>(?:(?<![\d.\w])127\.\d{1,3}\.\d{1,3}\.\d{1,3}|(?<![\w.-])localhost|\[::1\]|(?<![\d.\w])0\.0\.0\.0|(?<![:\w])::1)"
+    r"(?::|%3A|', port=|\", port=|', ))(?P<port>\d{1,5})(?!\d)"
+    r"|(?P<address>(?<=[ =])0x[0-9a-fA-F]{6,16}(?=[>\s,)]|$))"
+    r"|(?P<csp>(?<=nonce-)[A-Za-z0-9+/_-]{6,}={0,2}|(?<=nonce=[\"'])[^\"'<>]{4,200})"
+    r"|(?P<hidden>(?:name|property)=[\"'](?P<field>[\w.:\[\]-]{1,80})[\"'](?P<between>[^<>]{0,200}?\s(?:value|content)=[\"']))(?P<filled>[^\"'<>]{1,500})"
+    r"|(?P<ask>[?&](?:amp;)?(?P<param>[A-Za-z0-9_.~-]{1,60})=)(?P<given>[^&\s\"'<>#\\]{1,4000})",
+)
+_MAYBE: Final = re.compile(
+    r"\d[T:t -]\d|\d-[0-9a-fA-F]{4}|eyJ|REDACTED-|redacted-|[=:( ]0x|nonce|[?&][\w.;~-]+=|\bname=|:\d|%3A|[a-fA-F]-[0-9a-fA-F]{4}-|\d, |port="
+)
+
+
+def _settled_spans(text: str, *, planned: bool = False) -> Settled:
+    """Settle what is volatile within a text. `planned`: moments are kept, for the name says that somebody chose them."""
+    if _MAYBE.search(text) is None:
+        return Settled(text)
+    out: list[str] = []
+    found: list[tuple[str, str]] = []
+    at = 0
+    for start, end, mark, rule in _spans(text, planned=planned):
+        out.append(text[at:start])
+        out.append(f"\0{mark}\0")
+        found.append((rule, text[start:end]))
+        at = end
+    if not found:
+        return Settled(text)
+    out.append(text[at:])
+    return Settled("".join(out), tuple(found))
+
+
+def _spans(text: str, *, planned: bool) -> Iterator[tuple[int, int, str, str]]:
+    """Give what is volatile within a text, from left to right: start, end, mark and rule."""
+    for match in _SPAN.finditer(text):
+        group = match.lastgroup or ""
+        if group in {"given", "filled"}:
+            yield from _named_span(match, group)
+            continue
+        rule, mark = _RULE_OF_SPAN[group], group
+        if rule == "date":
+            if planned:
+                continue
+            mark = _form_of_moment(match, group)
+        elif group == "placeholder":
+            mark = f"placeholder {match['what'] or 'email'}"
+        start, end = match.span("port" if group == "port" else group)
+        yield start, end, mark, rule
+
+
+_RULE_OF_SPAN: Final = {
+    "date": "date",
+    "basic": "date",
+    "http": "date",
+    "log": "date",
+    "uuid": "uuid",
+    "jwt": "jwt",
+    "placeholder": "placeholder",
+    "port": "port",
+    "address": "address",
+    "csp": "nonce",
+}
+
+
+def _form_of_moment(match: re.Match[str], group: str) -> str:
+    """Tell forms apart whose exchange is a change: with and without a zone, `Z` and an offset, a blank for the T."""
+    if group != "date":
+        return f"date {group}"
+    zone = (match["zone"] or "").strip()
+    kind = "Z" if zone in {"Z", "z"} else "UTC" if zone == "UTC" else "offset" if zone else "local"
+    return f"date {match['date'][10].upper()} {kind}"
+
+
+def _named_span(match: re.Match[str], group: str) -> Iterator[tuple[int, int, str, str]]:
+    """Settle the value of a parameter within a URL, or of a hidden field within HTML."""
+    name, value = match["param" if group == "given" else "field"], match[group]
+    whole = settled_token(value, name)
+    offset = match.start(group)
+    if whole is not None:
+        yield offset, match.end(group), whole.mark, whole.rule
+        return
+    for start, end, mark, rule in _spans(value, planned=_is_planned(name)):
+        yield offset + start, offset + end, mark, rule
