@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import TextIO
 
+    from cassette_tools.duplicates import Group
     from cassette_tools.histogram import Histogram
     from cassette_tools.listing import Entry
     from cassette_tools.source import Facts
     from cassette_tools.summary import Count, Diagnosis, Run, Sizes, Summary, Traffic
     from cassette_tools.tally import Tally
 
-__all__ = ["print_entry", "print_interaction", "print_summary"]
+__all__ = ["print_duplicate", "print_entry", "print_interaction", "print_summary"]
 
 
 def print_summary(summary: Summary, facts: Facts, stream: TextIO | None = None) -> None:
@@ -40,6 +41,11 @@ def print_summary(summary: Summary, facts: Facts, stream: TextIO | None = None) 
 def print_entry(entry: Entry, stream: TextIO | None = None) -> None:
     """Print one interaction in short as one line."""
     (stream or sys.stdout).write(_dumped(entry_object(entry)) + "\n")
+
+
+def print_duplicate(group: Group, stream: TextIO | None = None) -> None:
+    """Print a group of equal requests as one line."""
+    (stream or sys.stdout).write(_dumped(duplicate_object(group)) + "\n")
 
 
 def print_interaction(
@@ -73,6 +79,10 @@ def summary_object(summary: Summary, facts: Facts) -> dict[str, Any]:
             "mode": facts.mode,
             "growing": facts.growing,
             "damage": [{"start": one.start, "end": one.end, "reason": one.reason} for one in facts.damage],
+            "format": facts.format,
+            "remarks": [
+                {"text": one.text, "count": one.count, "first": one.place, "lost": one.lost} for one in facts.remarks
+            ],
         },
         "runs": [_run(run) for run in summary.runs],
         "runs_left_out": summary.runs_left_out,
@@ -141,6 +151,20 @@ def entry_object(entry: Entry) -> dict[str, Any]:
         "client": head.get("client"),
         "process": head.get("process"),
         "rss": head.get("rss"),
+    }
+
+
+def duplicate_object(group: Group) -> dict[str, Any]:
+    """Return a group of equal requests as an object of JSON."""
+    return {
+        "count": group.count,
+        "method": group.method,
+        "url": group.url,
+        "numbers": group.numbers,
+        "answers": group.answers,
+        "statuses": {"none" if status is None else str(status): count for status, count in group.statuses.items()},
+        "repeats_ms": group.repeats_ms,
+        "repeats_bytes": group.repeats_bytes,
     }
 
 

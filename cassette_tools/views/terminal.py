@@ -1,4 +1,4 @@
-"""Shows summaries, lists and single interactions to people.
+"""Shows the summary of a cassette to people.
 
 Law: everything recorded goes through `escape` before it goes anywhere else. Lines fit the page: a terminal's width,
 or none (see `console`). Nothing here reads a file or decides anything.
@@ -6,46 +6,26 @@ or none (see `console`). Nothing here reads a file or decides anything.
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from cassette_tools.content import hex_lines
 from cassette_tools.views.console import Column, Page, shown
-from cassette_tools.views.escape import visible
 from cassette_tools.views.figures import count_text, duration_text, moment_text, size_text
 from cassette_tools.views.plot import plot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from cassette_tools.content import Content
     from cassette_tools.histogram import Histogram
-    from cassette_tools.listing import Entry
     from cassette_tools.source import Facts
     from cassette_tools.summary import Count, Diagnosis, Process, Run, Sizes, Summary, Traffic
     from cassette_tools.tally import Tally
-    from recorder.model import Body, Failure, Headers, Interaction
 
-__all__ = ["Lister", "show_interaction", "show_summary"]
+__all__ = ["show_summary"]
 
 _DAMAGE_SHOWN: Final = 10
 _RUNS_SHOWN: Final = 10
 _DIAGNOSES_SHOWN: Final = 3
-_HEADERS_SHOWN: Final = 1000
-_FORM_VALUE: Final = 2000  # characters of one field
 _PLOT_WIDTH: Final = 76
-# Columns of a terminal from which on a list has sizes and times, and from which on offsets, too.
-_MEDIUM: Final = 76
-_WIDE: Final = 110
-# What pygments colours in linear time, up to how many characters. Its lexers for markup can be made to take quadratic
-# time.
-_COLOURED: Final = {"json": 1 << 20, "xml": 8192, "html": 8192}
-
-
-# -- the summary
 
 
 def show_summary(summary: Summary, facts: Facts, page: Page, *, top: int) -> None:
@@ -384,223 +364,3 @@ def _signed(size: int | None) -> str:
 
 def _plain(count: int | None) -> str:
     return "-" if count is None else f"{count:+,}"
-
-
-# -- the list
-
-
-class Lister:
-    """Prints entries one by one. On a terminal in columns that fit it, else as tab-separated fields of full length.
-
-    The fields are: number, seconds since the run began, method, status, size of the response in bytes, milliseconds,
-    URL, error. What is unknown or absent is "-".
-    """
-
-    def __init__(self, page: Page) -> None:
-        self._page = page
-        self._titles = page.is_terminal
-
-    def show(self, entry: Entry) -> None:
-        """Print the line of one interaction."""
-        width = self._page.width
-        if width is None:
-            self._page.plain("\t".join(_fields(entry)))
-            return
-        if self._titles:
-            self._titles = False
-            title = "      #  status  method   size      time      " if width >= _MEDIUM else "    # status  "
-            title += f"{'at':>12}  URL" if width >= _WIDE else "URL"
-            self._page.line(Text(title, style="cyan"))
-        self._page.line(self._page.cut(_columns(entry, width), width))
-
-
-def _columns(entry: Entry, width: int) -> Text:
-    """Return an entry's line for a terminal; how much it says depends on the width."""
-    status = Text(f"{'error' if entry.status is None else entry.status:>6}", style=_entry_style(entry))
-    what = [shown(entry.error, "red"), Text(" ")] if entry.error is not None else []
-    if width < _MEDIUM:
-        return Text.assemble(f"{entry.number:>5} ", status, "  ", shown(entry.method), " ", *what, shown(entry.url))
-    figures = f"  {size_text(entry.response_size):>8}  {duration_text(entry.total_ms):>8}  "
-    if width >= _WIDE:
-        figures += f"{'-' if entry.offset_ms is None else f'+{entry.offset_ms / 1000:,.3f} s':>12}  "
-    return Text.assemble(
-        f"{entry.number:>7}  ", status, "  ", shown(f"{entry.method:<7}"), figures, *what, shown(entry.url)
-    )
-
-
-def _fields(entry: Entry) -> list[str]:
-    return [
-        str(entry.number),
-        "-" if entry.offset_ms is None else f"{entry.offset_ms / 1000:.6f}",
-        visible(entry.method),
-        "-" if entry.status is None else str(entry.status),
-        "-" if entry.response_size is None else str(entry.response_size),
-        "-" if entry.total_ms is None else f"{entry.total_ms:.3f}",
-        visible(entry.url),
-        visible(entry.error or "-"),
-    ]
-
-
-def _entry_style(entry: Entry) -> str:
-    if entry.error is not None or entry.status is None or entry.status >= 500:
-        return "red"
-    return "yellow" if entry.status >= 400 else "green"
-
-
-# -- one interaction
-
-
-def show_interaction(
-    interaction: Interaction,
-    *,
-    number: int,
-    began: datetime | None,
-    contents: Mapping[str, Content],
-    facts: Facts,
-    page: Page,
-) -> None:
-    """Show one interaction in full. `contents` has the bodies by part, `began` is when its run did."""
-    page.fact("interaction", shown(f"{number} of {facts.name}, id {interaction.id}"))
-    _show_circumstances(interaction, began, page)
-    _show_redacted(interaction, page)
-    request, response = interaction.request, interaction.response
-    version = f" {request.http_version}" if request.http_version else ""
-    page.heading("request" if request.sent else "request, which was not sent")
-    page.line(shown(f"{request.method} {request.url}{version}", "bold green"))
-    _show_headers(request.headers, page)
-    _show_body(request.body, contents.get("request"), "request", number, facts, page)
-    if response is not None:
-        page.heading("response")
-        start = f"{response.http_version} " if response.http_version else ""
-        page.line(
-            shown(
-                f"{start}{response.status} {response.reason}", f"bold {_status_style(str(response.status)) or 'green'}"
-            )
-        )
-        _show_headers(response.headers, page)
-        _show_body(response.body, contents.get("response"), "response", number, facts, page)
-        if response.trailers:
-            page.heading("trailers")
-            _show_headers(response.trailers, page)
-    if interaction.failure is not None:
-        _show_failure(interaction.failure, page)
-
-
-def _show_redacted(interaction: Interaction, page: Page) -> None:
-    """Tell what was taken out of an interaction, by rule."""
-    redacted = interaction.extra.get("redacted")
-    if isinstance(redacted, dict) and redacted:
-        page.fact("redacted", shown(", ".join(f"{rule} {count}" for rule, count in redacted.items())))
-
-
-def _show_circumstances(interaction: Interaction, began: datetime | None, page: Page) -> None:
-    started = "-" if interaction.started_at is None else moment_text(interaction.started_at, precise=True)
-    if began is not None and interaction.started_at is not None and interaction.started_at >= began:
-        started += f", {duration_text((interaction.started_at - began).total_seconds() * 1000)} after the run began"
-    page.fact("started", started)
-    timings = ", ".join(
-        f"{name.replace('_', ' ')} {duration_text(value)}" for name, value in interaction.timings_ms.items()
-    )
-    page.fact("timing", shown(timings or "-"))
-    page.fact("client", shown(interaction.client or "-"))
-    process = [f"pid {interaction.pid}" if interaction.pid is not None else "pid unknown"]
-    if interaction.thread is not None:
-        process.append(f"thread {interaction.thread}")
-    if interaction.rss is not None:
-        process.append(f"{size_text(interaction.rss)} resident")
-    page.fact("process", ", ".join(process))
-    connection = interaction.connection
-    if connection is not None:
-        facts = [f"number {connection.id}" if connection.id is not None else "number unknown"]
-        facts.append("reused" if connection.reused else "new")
-        facts += [connection.peer] if connection.peer else []
-        facts.append(connection.tls or "no TLS")
-        facts += [f"through the proxy {connection.proxy}"] if connection.proxy else []
-        page.fact("connection", shown(", ".join(facts)))
-
-
-def _show_headers(headers: Headers, page: Page) -> None:
-    for name, value in headers[:_HEADERS_SHOWN]:
-        page.line(Text.assemble(shown(f"{name}:", "cyan"), " ", shown(value)))
-    if len(headers) > _HEADERS_SHOWN:
-        page.line(f"and {count_text(len(headers) - _HEADERS_SHOWN, 'more header')}; --json has them")
-
-
-def _show_body(body: Body | None, content: Content | None, part: str, number: int, facts: Facts, page: Page) -> None:
-    if body is None:
-        return
-    page.line()
-    page.line(_described(body, content))
-    if body.coding_error:
-        page.line(shown(f"The content coding was not taken off: {body.coding_error}", "yellow"))
-    if content is None:
-        return
-    for note in content.notes:
-        page.line(Text(note, style="dim"))
-    _show_content(content, page)
-    cut = content.shown < content.size
-    if cut and content.kind != "binary":
-        page.line(Text(f"Cut here: the first {size_text(content.shown)} are shown.", style="yellow"))
-    if cut or content.kind == "binary":
-        option = "" if part == "response" else " --part request"
-        command = f"ctools inspect {shlex.quote(facts.name)} {number} --body{option} -o FILE"
-        page.line(shown(f"All of it: {command}", "dim"))
-
-
-def _described(body: Body, content: Content | None) -> Text:
-    """Return the line above a body: its kind, its size, and what was done to it."""
-    said = [content.kind] if content is not None and content.kind != "empty" else []
-    said.append(size_text(body.size))
-    if body.wire_size is not None and body.wire_size != body.size:
-        said.append(f"{size_text(body.wire_size)} on the wire")
-    if body.coding:
-        said.append(f"{body.coding} taken off")
-    if body.framing == "chunked":
-        said.append("chunked")
-    if body.pieces is not None:
-        said.append(f"in {count_text(body.pieces, 'piece')}")
-    text = shown(f"body: {', '.join(said)}", "bold")
-    if not body.complete:
-        text = Text.assemble(text, shown(f", incomplete: {body.incomplete or 'unknown why'}", "red"))
-    return text
-
-
-def _show_content(content: Content, page: Page) -> None:
-    if content.kind == "form":
-        for name, value in content.fields:
-            page.line(Text.assemble(shown(name[:_FORM_VALUE], "cyan"), " = ", shown(value[:_FORM_VALUE])))
-    elif content.kind == "multipart":
-        for at, part in enumerate(content.parts):
-            page.line(Text(f"part {at + 1}, {size_text(part.content.size)} of {part.content.kind}", style="dim"))
-            for line in part.headers:
-                page.line(shown(line, "cyan"))
-            page.line()
-            _show_content(part.content, page)
-    elif content.kind == "binary":
-        columns = 16 if page.width is None or page.width >= 76 else 6
-        for row in hex_lines(content.head, columns=columns):
-            page.line(row)
-    elif content.kind != "empty":
-        _show_text(content, page)
-
-
-def _show_text(content: Content, page: Page) -> None:
-    text = visible(content.text, lines=True)
-    if page.coloured and len(text) <= _COLOURED.get(content.kind, 0):
-        page.code(text.removesuffix("\n"), content.kind)
-    else:
-        page.plain(text.removesuffix("\n"))
-
-
-def _show_failure(failure: Failure, page: Page) -> None:
-    page.heading("error")
-    page.fact("phase", shown(failure.phase))
-    page.fact("type", shown(failure.type, "red"))
-    page.fact("message", shown(failure.message))
-    if failure.cause is not None:
-        page.fact("cause", shown(f"{failure.cause.type}: {failure.cause.message}"))
-    if failure.received:
-        page.line(Text(f"What had arrived, {size_text(len(failure.received))}:", style="dim"))
-        columns = 16 if page.width is None or page.width >= 76 else 6
-        for row in hex_lines(failure.received[:1024], columns=columns):
-            page.line(row)

@@ -245,8 +245,8 @@ def test_what_is_no_cassette_is_refused_in_one_line(
         assert told in refused(capsys, path, *arguments)
 
 
-def test_a_folder_and_a_missing_file_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "it is a directory" in refused(capsys, tmp_path)
+def test_a_missing_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "there is no such file" in refused(capsys, tmp_path / "none.jsonl")
     assert "there is no such file" in refused(capsys, tmp_path / "none.jsonl", "--follow")
 
 
@@ -441,6 +441,8 @@ def test_the_summary_as_json(path: Path, capsys: pytest.CaptureFixture[str]) -> 
         "mode": "tail",
         "growing": False,
         "damage": [],
+        "format": "jsonl",
+        "remarks": [],
     }
     assert summary["interactions"] == 4
     assert summary["statuses"] == {"counts": {"200": 2, "404": 1, "none": 1}, "others": 0}

@@ -1,0 +1,363 @@
+"""The ways in which `ctools inspect` looks at one cassette: opens it, calls what reads, hands the result to a view."""
+
+# ruff: noqa: PLC0415 - each way of looking loads what it needs, and nothing else
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from recorder.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+    from datetime import datetime
+
+    from cassette_tools.listing import Entry
+    from cassette_tools.ranking import Rank
+    from cassette_tools.source import Facts, OpenCassette
+    from cassette_tools.views.console import Page
+    from recorder.journal.read import Line, Mode, Part
+
+__all__ = [
+    "Asked",
+    "body",
+    "duplicates",
+    "errors",
+    "export",
+    "follow",
+    "largest",
+    "listing",
+    "one",
+    "slowest",
+    "summary",
+    "whole",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What every way of looking is told: the input, how to read it, what of it to take, and how to show it."""
+
+    cassette: str
+    mode: Mode
+    source: str | None
+    only: str | None
+    as_json: bool
+    top: int
+
+
+# -- the cassette as a whole
+
+
+def summary(asked: Asked) -> None:
+    """Show the figures of a cassette."""
+    from cassette_tools.selection import wanted_by
+    from cassette_tools.summary import LINE_TYPES, summarize
+
+    with whole(asked, LINE_TYPES) as (opened, facts):
+        found = summarize(opened.reader, wanted_by(asked.only))
+        known = facts()
+    if asked.as_json:
+        from cassette_tools.views.json import print_summary
+
+        print_summary(found, known)
+    else:
+        from cassette_tools.views.terminal import show_summary
+
+        show_summary(found, known, _page(), top=asked.top)
+
+
+@contextmanager
+def whole(asked: Asked, types: Collection[str]) -> Iterator[tuple[OpenCassette, Callable[[], Facts]]]:
+    """Open a cassette to be read to its end, with a progress bar where that takes long.
+
+    The function beside it gives the facts of the file, once the reader came to the end.
+    """
+    from cassette_tools.source import facts_of, file_size, open_cassette
+    from cassette_tools.views.progress import reading
+
+    read = _Counter()
+    with (
+        reading(asked.cassette, file_size(asked.cassette)) as told,
+        open_cassette(
+            asked.cassette,
+            mode=asked.mode,
+            types=types,
+            bodies=asked.only is not None,
+            source=asked.source,
+            on_progress=read,
+        ) as opened,
+    ):
+        read.told = told
+        yield opened, lambda: facts_of(asked.cassette, opened, read.count)
+
+
+class _Counter:
+    """Remembers how many bytes were read, and passes it on."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.told: Callable[[int], None] | None = None
+
+    def __call__(self, read: int) -> None:
+        self.count = read
+        if self.told is not None:
+            self.told(read)
+
+
+# -- lists
+
+
+def listing(asked: Asked) -> None:
+    """List all interactions."""
+    with _opened(asked) as opened:
+        show = _shower(as_json=asked.as_json)
+        for entry in _entries(asked, opened):
+            show(entry)
+        _tell_doubts(opened)
+
+
+def errors(asked: Asked) -> None:
+    """List the interactions that went wrong, as they come."""
+    from cassette_tools.ranking import is_error
+
+    seen = shown = 0
+    with _opened(asked) as opened:
+        show = _shower(as_json=asked.as_json)
+        for entry in _entries(asked, opened):
+            seen += 1
+            if is_error(entry):
+                shown += 1
+                show(entry)
+        _tell_doubts(opened)
+        if not shown:
+            _say(f"{opened.name}: no errors among {_count(seen)}.")
+
+
+def follow(asked: Asked) -> None:
+    """List a recording in progress until it ends, or until an interrupt."""
+    from cassette_tools.listing import LINE_TYPES, entries
+    from cassette_tools.selection import wanted_by
+    from recorder.journal.follow import follow as followed
+
+    if asked.cassette == "-":
+        raise UsageError("--follow needs a file that grows. For a stream use: ctools inspect - --list")
+    wanted = wanted_by(asked.only)
+    _refuse_to_follow(asked)
+    show = _shower(as_json=asked.as_json)
+    try:
+        with followed(asked.cassette, mode=asked.mode, types=LINE_TYPES) as reader:
+            for entry in entries(reader, wanted):
+                show(entry)
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        return  # the way to end looking; nothing is wrong
+
+
+def _refuse_to_follow(asked: Asked) -> None:
+    """Refuse what does not grow line by line: files of other formats, and packed ones."""
+    from cassette_tools.source import file_size, open_cassette
+
+    if asked.source is None and not file_size(asked.cassette):
+        return  # not there, a pipe, or a recording that has only begun: following tells
+    with open_cassette(asked.cassette, mode=asked.mode, types=(), source=asked.source) as opened:
+        if not opened.is_plain:
+            what = "a packed file" if opened.format == "jsonl" else f"written in {opened.title}"
+            raise UsageError(
+                f"{opened.name}: it is {what}, which does not grow by an interaction at a time; --follow is for "
+                "recordings of this toolkit. Use --list."
+            )
+
+
+def slowest(asked: Asked) -> None:
+    """List the interactions that took longest."""
+    _ranking(asked, "time")
+
+
+def largest(asked: Asked) -> None:
+    """List the interactions with the largest bodies."""
+    _ranking(asked, "size")
+
+
+def _ranking(asked: Asked, rank: Rank) -> None:
+    from cassette_tools.listing import LINE_TYPES
+    from cassette_tools.ranking import ranked
+
+    with whole(asked, LINE_TYPES) as (opened, _):
+        ranking = ranked(_entries(asked, opened), rank, asked.top)
+    show = _shower(as_json=asked.as_json, rank=rank)
+    for entry in ranking.entries:
+        show(entry)
+    _tell_doubts(opened)
+    unknown = ranking.seen - ranking.known
+    if not ranking.seen:
+        _say(f"{opened.name}: there are no interactions to rank.")
+    elif unknown:
+        why = "" if opened.format == "jsonl" else f", in {opened.title}"
+        _say(f"{opened.name}: of {unknown:,} of {_count(ranking.seen)} it is not known how long they took{why}.")
+
+
+def duplicates(asked: Asked) -> None:
+    """List the requests that were made more than once."""
+    from cassette_tools.duplicates import Duplicates
+    from cassette_tools.listing import LINE_TYPES
+
+    with Duplicates() as found:
+        with whole(asked, LINE_TYPES) as (opened, _):
+            for entry in _entries(asked, opened):
+                found.add(entry)
+        groups, totals = found.top(asked.top), found.totals()
+    if asked.as_json:
+        from cassette_tools.views.json import print_duplicate
+
+        for group in groups:
+            print_duplicate(group)
+    elif groups:
+        from cassette_tools.views.duplicates import show_duplicates
+
+        show_duplicates(groups, totals, opened.name, _page())
+    _tell_doubts(opened)
+    if not groups:
+        _say(f"{opened.name}: no request was made more than once, among {_count(totals.interactions)}.")
+
+
+def _opened(asked: Asked, *, bodies: bool = False) -> OpenCassette:
+    from cassette_tools.listing import LINE_TYPES
+    from cassette_tools.source import open_cassette
+
+    return open_cassette(
+        asked.cassette,
+        mode=asked.mode,
+        types=LINE_TYPES,
+        bodies=bodies or asked.only is not None,
+        source=asked.source,
+    )
+
+
+def _entries(asked: Asked, opened: OpenCassette) -> Iterator[Entry]:
+    from cassette_tools.listing import entries
+    from cassette_tools.selection import wanted_by
+
+    return entries(opened.reader, wanted_by(asked.only))
+
+
+def _shower(*, as_json: bool, rank: Rank | None = None) -> Callable[[Entry], None]:
+    """Return the function that prints an entry."""
+    if as_json:
+        from cassette_tools.views.json import print_entry
+
+        return print_entry
+    from cassette_tools.views.listing import Lister
+
+    return Lister(_page(), rank).show
+
+
+# -- one interaction
+
+
+def one(asked: Asked, number: int) -> None:
+    """Show one interaction in full."""
+    from recorder.model import Interaction
+
+    with _opened(asked, bodies=True) as opened:
+        line, began = _found(asked, opened, number)
+        interaction = Interaction.from_json(line.head, where=line.where)
+        begins: dict[str, Callable[[], Iterator[bytes]]] = {}
+        if interaction.request.body is not None:
+            begins["request"] = partial(opened.reader.body, line, "request")
+        if interaction.response is not None and interaction.response.body is not None:
+            begins["response"] = partial(opened.reader.body, line, "response")
+        if asked.as_json:
+            from cassette_tools.views.json import print_interaction
+
+            print_interaction(number, line.head, begins)
+            return
+        from cassette_tools.content import content_of
+        from cassette_tools.source import Facts
+        from cassette_tools.views.interaction import show_interaction
+
+        contents = {}
+        for part, message in (("request", interaction.request), ("response", interaction.response)):
+            if part in begins and message is not None and message.body is not None:
+                declared = next((value for name, value in message.headers if name.lower() == "content-type"), None)
+                contents[part] = content_of(begins[part](), content_type=declared, size=message.body.size)
+        facts = Facts(asked.cassette, 0, asked.mode, False, (), opened.format, opened.title, opened.remarks)
+        show_interaction(interaction, number=number, began=began, contents=contents, facts=facts, page=_page())
+
+
+def body(asked: Asked, number: int, part: Part, *, output: str | None, force: bool) -> None:
+    """Write a body, byte for byte."""
+    from cassette_tools.output import write_whole
+    from cassette_tools.views.raw import print_body
+
+    with _opened(asked, bodies=True) as opened:
+        line, _ = _found(asked, opened, number)
+        message = line.head.get(part)
+        if not isinstance(message, dict) or message.get("body") is None:
+            raise UsageError(f"{asked.cassette}: the {part} of interaction {number} has no body.")
+        if output is None:
+            print_body(partial(opened.reader.body, line, part))
+        else:
+            write_whole(output, opened.reader.body(line, part), force=force)
+
+
+def export(asked: Asked, number: int, kind: str, *, output: str | None, force: bool) -> None:
+    """Write the request as a program that makes it again, and say on stderr what that cannot do."""
+    from cassette_tools.export import exported, kind_named
+    from cassette_tools.formats.cassette_jsonl import interaction_of
+    from cassette_tools.output import write_whole
+
+    chosen = kind_named(kind)
+    with _opened(asked, bodies=True) as opened:
+        line, _ = _found(asked, opened, number)
+        made = exported(interaction_of(line), number, chosen, name=asked.cassette)
+        if output is None:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(made.program)
+            sys.stdout.buffer.flush()
+        else:
+            write_whole(output, [made.program], force=force)
+    for note in made.notes:
+        _say(f"{asked.cassette}, interaction {number}: {note}")
+
+
+def _found(asked: Asked, opened: OpenCassette, number: int) -> tuple[Line, datetime | None]:
+    from cassette_tools.listing import find
+
+    return find(opened.reader, number, name=asked.cassette)
+
+
+# -- what is said besides
+
+
+def _page() -> Page:
+    from cassette_tools.views.console import Page
+
+    return Page()
+
+
+def _tell_doubts(opened: OpenCassette) -> None:
+    """Say on stderr what a list could not show: damage, and what a reader of another format found doubtful."""
+    if opened.reader.damage:
+        left = sum(damage.end - damage.start for damage in opened.reader.damage)
+        _say(f"{left:,} damaged bytes were left out; the summary tells where.")
+    for remark in opened.remarks:
+        times = f"{remark.count:,} times, first: {remark.place}" if remark.count > 1 else remark.place
+        _say(f"{opened.name}: {remark.text} ({times})")
+
+
+def _say(text: str) -> None:
+    from cassette_tools.views.console import Page, shown
+
+    sys.stdout.flush()
+    Page(sys.stderr).line(shown(text))
+
+
+def _count(number: int) -> str:
+    from cassette_tools.views.figures import count_text
+
+    return count_text(number, "interaction")
