@@ -2,7 +2,7 @@ r"""Shows a comparison as Markdown, for a comment on a pull request.
 
 Law: recorded text stands in two places only, and is nothing but text there:
 
-- within `<code>` of a block of HTML that ends before the next empty line (CommonMark 4.6, kinds 6 and 7). No Markdown is
+- within `<code>` of a block of HTML that ends before the next empty line (CommonMark 4.6, kind 6). No Markdown is
   read in it, `<`, `>`, `&` and quotes are entities, and line feeds are written out;
 - in a fenced block (CommonMark 4.5) whose fence is longer than any run of backticks in it.
 
