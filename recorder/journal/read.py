@@ -26,6 +26,7 @@ import hashlib
 from array import array
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
 
 import orjson
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-__all__ = ["FORMAT", "MAX_LINE", "Damage", "Line", "Mode", "Part", "Reader"]
+__all__ = ["FORMAT", "MAX_LINE", "Damage", "Line", "Mode", "Part", "Pieces", "Reader"]
 
 Mode = Literal["tail", "strict", "skip"]
 Part = Literal["request", "response"]
@@ -108,7 +109,7 @@ class Line:
     head: dict[str, Any]
     reader: Reader
     format: int
-    pieces: dict[str, _Pieces] | None = None
+    pieces: dict[str, Pieces] | None = None
     contents: dict[str, Any] | None = None
 
     def load(self) -> dict[str, Any]:
@@ -125,7 +126,7 @@ class Line:
         return f"{self.reader.name}, line {self.number}"
 
 
-class _Pieces:
+class Pieces:
     """Where the pieces of one body are, in their order. 16 bytes a piece."""
 
     __slots__ = ("gap", "offsets", "sizes")
@@ -136,6 +137,7 @@ class _Pieces:
         self.gap: str | None = None
 
     def add(self, piece: object, offset: int, size: int) -> None:
+        """Take note of the next piece; what its line says is its number is compared."""
         if piece != len(self.offsets) or type(piece) is not int:
             shown = str(piece) if type(piece) is int else "a piece without a number"
             self.gap = self.gap or f"{shown} stands where piece {len(self.offsets)} should"
@@ -187,7 +189,7 @@ class Reader:
         self._types = None if types is None else frozenset(types)
         self._contents = contents
         self._indexing = bodies and (types is None or "interaction" in types)
-        self._pending: OrderedDict[str, dict[str, _Pieces]] = OrderedDict()
+        self._pending: OrderedDict[str, dict[str, Pieces]] = OrderedDict()
         self._pieces = 0
         self._spool = Spool()
         self._format = 0  # of the run at hand; 0 before the first line
@@ -431,6 +433,50 @@ class Reader:
             raise self._spoiled(line, "the line cannot be parsed as a whole")
         return self._migrated(parsed, line.format) if line.format < FORMAT else parsed
 
+    def again(
+        self,
+        number: int,
+        offset: int,
+        size: int,
+        *,
+        pieces: dict[str, Pieces] | None = None,
+        version: int = FORMAT,
+        contents: bool = False,
+    ) -> Line:
+        """Give an interaction's line once more, by what it said of itself: `number`, `offset`, `size`, `pieces`.
+
+        Only for a source that can seek; lines may be asked for in any order, also while others are being read.
+        `version` is that of its run (`Line.format`). With `contents` it brings its bodies along. Memory: the line,
+        parsed so far. Raises CassetteDamagedError where the file is no
+        longer what it was, CassetteReadError, UsageError.
+        """
+        line = Line(number, offset, size, "interaction", {}, self, version, pieces)
+        if not self._source.seekable:
+            raise self._gone(line)
+        data = bytearray(self._source.at(offset, size))
+        parse = partial(_parse, contents=True) if contents else partial(_head, kind="interaction")
+        record = parse(data, 0, size) if len(data) == size else None
+        if record is None or record[0] != "interaction":
+            raise CassetteDamagedError(f"{line.where}, byte {offset}: the file has changed meanwhile. Try again.")
+        line.contents = record[1].pop("bodies", None) if contents else None
+        line.head = self._migrated(record[1], version) if version < FORMAT else record[1]
+        return line
+
+    def contents(self, line: Line) -> bytes:
+        """Give the bytes of an interaction's line that hold the contents of its bodies, as they stand in the file.
+
+        Two lines with the same bytes hold the same contents, whatever their descriptions say. It may be more bytes than
+        that, up to the whole line. Raises what `load` raises.
+        """
+        if line is self._current:
+            start, buffer = line.offset - self._window.base, self._window.buffer
+            end = start + line.size
+            if start >= 0 and end <= self._window.filled:
+                cut = buffer.find(_BODIES, start, end)
+                return bytes(buffer[start if cut < 0 else cut : end])
+        raw = self._raw(line)
+        return raw[max(raw.find(_BODIES), 0) :]
+
     def _raw(self, line: Line) -> bytes:
         if line is self._current:
             start = line.offset - self._window.base
@@ -483,7 +529,7 @@ class Reader:
     def _in_pieces(self, line: Line, part: str, count: object) -> Iterator[bytes]:
         if type(count) is not int or count < 0:
             raise self._spoiled(line, f"`{part}.body.pieces` is no number")
-        found = (line.pieces or {}).get(part) or _Pieces()
+        found = (line.pieces or {}).get(part) or Pieces()
         if found.gap is not None:
             raise self._spoiled(line, f"the {part}'s body lines are out of order: {found.gap}")
         read = len(found.offsets)
@@ -540,20 +586,20 @@ class Reader:
         if bodies is None:
             bodies = self._pending[of] = {}
         if part not in bodies:
-            bodies[part] = _Pieces()
+            bodies[part] = Pieces()
         bodies[part].add(head.get("piece"), offset, end - start)
         self._pieces += 1
         while len(self._pending) > MAX_PENDING_BODIES or (self._pieces > MAX_PENDING_PIECES and self._pending):
             self._forget(self._pending.popitem(last=False)[1])
 
-    def _claim(self, of: object) -> dict[str, _Pieces] | None:
+    def _claim(self, of: object) -> dict[str, Pieces] | None:
         """Take out what is remembered for an interaction that has come."""
         bodies = self._pending.pop(of, None) if type(of) is str else None
         if bodies is not None:
             self._forget(bodies)
         return bodies
 
-    def _forget(self, bodies: dict[str, _Pieces]) -> None:
+    def _forget(self, bodies: dict[str, Pieces]) -> None:
         self._pieces -= sum(len(pieces.offsets) for pieces in bodies.values())
 
 
