@@ -15,7 +15,8 @@ from cassette_tools.formats import all_formats, format_named, format_of_suffix
 from cassette_tools.input_stream import open_input
 from cassette_tools.packing import SUFFIXES, packing_of
 from cassette_tools.recognition import recognize
-from recorder.errors import CassetteReadError, UsageError
+from cassette_tools.walk import files_below
+from recorder.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -160,7 +161,7 @@ def _found(
         if path == "-" or not Path(path).is_dir():
             yield path, None, False
             continue
-        for one in _walk(Path(path), avoided, unread):
+        for one in files_below(Path(path), unread, avoided=avoided):
             try:
                 status = one.stat()
             except FileNotFoundError:  # it went away meanwhile
@@ -168,24 +169,6 @@ def _found(
             if (status.st_dev, status.st_ino) not in known:
                 known.add((status.st_dev, status.st_ino))
                 yield str(one), one.relative_to(path), True
-
-
-def _walk(folder: Path, avoided: str | None, unread: list[tuple[str, RecorderError]]) -> Iterator[Path]:
-    """Give the files below a folder that may be cassettes by their names, without following links to folders."""
-
-    def failed(error: OSError) -> None:
-        reason = error.strerror or "an I/O error"
-        said = f"{error.filename}: the folder cannot be read: {reason}. Check its permissions."
-        unread.append((str(error.filename), CassetteReadError(said)))
-
-    for place, folders, names in os.walk(folder, onerror=failed):
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and os.path.realpath(Path(place, name)) != avoided
-        )
-        for name in sorted(names):
-            path = Path(place, name)
-            if not name.startswith(".") and path.is_file() and os.path.realpath(path) != avoided:
-                yield path
 
 
 def _counterpart(path: str, source: str | None) -> Format:
