@@ -307,20 +307,20 @@ def body(asked: Asked, number: int, part: Part, *, output: str | None, force: bo
 
 def export(asked: Asked, number: int, kind: str, *, output: str | None, force: bool) -> None:
     """Write the request as a program that makes it again, and say on stderr what that cannot do."""
-    from cassette_tools.export import exported, kind_named
+    from cassette_tools.export import exported
     from cassette_tools.formats.cassette_jsonl import interaction_of
     from cassette_tools.output import write_whole
 
-    chosen = kind_named(kind)
     with _opened(asked, bodies=True) as opened:
         line, _ = _found(asked, opened, number)
-        made = exported(interaction_of(line), number, chosen, name=asked.cassette)
+        made = exported(interaction_of(line), number, kind)
         if output is None:
             sys.stdout.flush()
-            sys.stdout.buffer.write(made.program)
+            for piece in made.program:
+                sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
         else:
-            write_whole(output, [made.program], force=force)
+            write_whole(output, made.program, force=force)
     for note in made.notes:
         _say(f"{asked.cassette}, interaction {number}: {note}")
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cassette_tools.interaction import Body, Element, Headers, Interaction
     from cassette_tools.resend import Resend
 
-__all__ = ["FORMAT", "quoted"]
+__all__ = ["FORMAT", "as_argument", "command", "in_base64", "quoted"]
 
 _BEGINNING: Final = b"""#!/bin/sh
 # Requests of a cassette, to be sent again by curl. Written by ctools convert.
@@ -65,18 +65,31 @@ def write(elements: Iterable[Element], options: WriteOptions) -> Iterator[bytes]
 
 
 def _request(interaction: Interaction, number: int, options: WriteOptions) -> Iterator[bytes]:
-    again = resend_of(interaction.request)
-    if again is None or len(again.method) + len(again.url) > _LONGEST_WORD:
+    lost: set[str] = set()
+    sending = command(interaction, lost)
+    if sending is None:
         yield b"# left out: its method or its URL is none that curl can be told\n"
-        lost = {"unsendable"}
     else:
-        _leave_out_long(again)
-        lost = again.lost
-        arguments = [_FIXED, *_version(again, interaction.request.http_version), *_line(again), *_headers(again)]
-        yield from _command(again, arguments)
+        yield from sending
+        yield b" || failed=1\n"
     if options.losses is not None:
         for facet in sorted(lost):
             options.losses.add(facet, number)
+
+
+def command(interaction: Interaction, lost: set[str]) -> Iterator[bytes] | None:
+    """Give the shell command that sends a request again, without a line end; None where curl cannot be told it.
+
+    `lost` takes the names of the facets that are left out, at once.
+    """
+    again = resend_of(interaction.request)
+    if again is None or len(again.method) + len(again.url) > _LONGEST_WORD:
+        lost.add("unsendable")
+        return None
+    _leave_out_long(again)
+    arguments = [_FIXED, *_version(again, interaction.request.http_version), *_line(again), *_headers(again)]
+    lost |= again.lost
+    return _command(again, arguments)
 
 
 def _leave_out_long(again: Resend) -> None:
@@ -141,28 +154,27 @@ def _told(again: Resend) -> Iterator[tuple[str, str]]:
 
 def _command(again: Resend, arguments: list[str]) -> Iterator[bytes]:
     body = again.body
-    text = None if body is None else _as_argument(body)
+    text = None if body is None else as_argument(body)
     if text is not None:
         arguments.append(f"--data-raw {text}")
-    if body is None or text is not None:
-        yield b" \\\n  ".join(argument.encode() for argument in arguments) + b" || failed=1\n"
-        return
-    yield b"base64 -d <<'END' |\n"
-    yield from _in_base64(body)
-    yield b"END\n"
-    arguments.append("--data-binary @-")
-    yield b" \\\n  ".join(argument.encode() for argument in arguments) + b" || failed=1\n"
+    elif body is not None:
+        yield b"base64 -d <<'END' |\n"
+        yield from in_base64(body)
+        yield b"END\n"
+        arguments.append("--data-binary @-")
+    yield b" \\\n  ".join(argument.encode() for argument in arguments)
 
 
-def _as_argument(body: Body) -> str | None:
-    """Give a short text body as an argument. None for all others."""
-    if body.size > _LONGEST_ARGUMENT or body.stream is not None:
+def as_argument(body: Body) -> str | None:
+    """Give a short text body as an argument of a shell command. None for all others."""
+    if body.size > _LONGEST_ARGUMENT:
         return None
     text = body.text()
     return None if text is None or not _is_plain(text) else _in_quotes(text)
 
 
-def _in_base64(body: Body) -> Iterator[bytes]:
+def in_base64(body: Body) -> Iterator[bytes]:
+    """Give a body as lines of base64, each ended."""
     rest = b""
     for piece in body.pieces():
         data = rest + piece

@@ -10,6 +10,7 @@ Memory: a body of a request that has a content coding; else a piece of a body.
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from cassette_tools.formats import Format
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from cassette_tools.interaction import Body, Element, Interaction
     from cassette_tools.resend import Resend
 
-__all__ = ["FORMAT"]
+__all__ = ["FORMAT", "KEPT", "program"]
 
-_BEGINNING: Final = b'''"""Requests of a cassette, to be sent again with requests. Written by ctools convert.
+_BEGINNING: Final = b'''"""Requests of a cassette, to be sent again with requests. Written by ctools.
 
 The status is 1 where one of them could not be sent.
 """
@@ -85,7 +86,7 @@ _LONG: Final = 16 * 1024
 """Bytes of a literal in one line of a long body."""
 
 _SIGN: Final = r"[\w.~!$&'()*+,;=:@/-]|%[0-9A-F]{2}"
-_KEPT: Final = re.compile(rf"https?://[^/?]+/(?:{_SIGN})*(?:\?(?:{_SIGN}|\?)+)?", re.ASCII)
+KEPT: Final = re.compile(rf"https?://[^/?]+/(?:{_SIGN})*(?:\?(?:{_SIGN}|\?)+)?", re.ASCII)
 """URLs whose target urllib3 sends as they are (`_encode_target` in its util/url.py, 2.x)."""
 
 
@@ -103,18 +104,34 @@ def write(elements: Iterable[Element], options: WriteOptions) -> Iterator[bytes]
 
 
 def _request(interaction: Interaction, number: int, options: WriteOptions) -> Iterator[bytes]:
-    again = resend_of(interaction.request)
-    if again is None:
-        yield b"# left out: its method or its URL is none that requests can be told\n"
-        lost = {"unsendable"}
-    else:
-        lost = again.lost - {"target"}  # declared
-        if not _KEPT.fullmatch(again.url):
-            lost.add("unsendable")
-        yield from _call(again)
+    lost: set[str] = set()
+    call = _sending(interaction, lost)
+    yield from call or (b"# left out: its method or its URL is none that requests can be told\n",)
     if options.losses is not None:
         for facet in sorted(lost):
             options.losses.add(facet, number)
+
+
+def program(interaction: Interaction, number: int, lost: set[str]) -> Iterator[bytes] | None:
+    """Give a program that sends one request again; None where requests cannot be told it.
+
+    `lost` takes the names of the facets that are left out, at once.
+    """
+    call = _sending(interaction, lost)
+    return (
+        None if call is None else chain((_BEGINNING, f"\n# {title_of(interaction, number)}\n".encode()), call, (_END,))
+    )
+
+
+def _sending(interaction: Interaction, lost: set[str]) -> Iterator[bytes] | None:
+    again = resend_of(interaction.request)
+    if again is None:
+        lost.add("unsendable")
+        return None
+    lost |= again.lost - {"target"}  # declared
+    if not KEPT.fullmatch(again.url):
+        lost.add("unsendable")
+    return _call(again)
 
 
 def _call(again: Resend) -> Iterator[bytes]:
