@@ -62,6 +62,11 @@ class Histogram:
         for bucket, count in Counter([int(log(value * _PER_SMALLEST) * scale) for value in values]).items():
             buckets[bucket] = buckets.get(bucket, 0) + count
 
+    @property
+    def buckets(self) -> int:
+        """How many buckets are in use: what memory it takes."""
+        return len(self._buckets)
+
     def merge(self, other: Histogram) -> None:
         """Add the counts of `other`."""
         self.count += other.count

@@ -10,13 +10,13 @@ A line that lacks what a summary needs, or has it in a wrong type, is handed to 
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
+from cassette_tools.endpoint import endpoint_of
 from cassette_tools.histogram import Histogram
 from cassette_tools.series import Series
 from cassette_tools.tally import Tally, clipped
@@ -40,6 +40,8 @@ __all__ = [
     "Summary",
     "Traffic",
     "bad_line",
+    "body_figures",
+    "duration",
     "summarize",
 ]
 
@@ -52,7 +54,6 @@ _KEY: Final = 300  # characters of a key
 _RUNS: Final = 100
 _FIGURES: Final = 100
 _GROWTH: Final = 20
-_URL: Final = 2000  # characters of an address that are looked at
 
 _BATCH: Final = 512  # interactions that are counted together
 _LONGEST: Final = 1e15  # milliseconds, as in recorder.model
@@ -60,10 +61,6 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 
 _BodyFigures: TypeAlias = tuple[int, int, str | None]  # bytes stored, bytes on the wire, why it is incomplete
 _T = TypeVar("_T")
-
-# A segment of a path that names one thing among many, beside plain numbers: a UUID, or sixteen hexadecimal digits and
-# more.
-_ID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{16,}")
 
 
 @dataclass(slots=True)
@@ -143,7 +140,9 @@ class Run:
 
     `ended`: "clean" when the process of the header wrote its end line, else "unfinished": killed, or still going on.
     `seen` and `lost` are sums over the end lines; `redaction` is "none", "policy", or "unknown" where the header is
-    missing. `exit_code` and `signal` are those of a command that `ctools record` ran.
+    missing, or where it does not tell of traffic that was converted. `exit_code` and `signal` are those of a command
+    that `ctools record` ran. `converted`: no recorder made this run, but a conversion, or it is read from another
+    tool's file; then how it ended, when, and by which process says nothing about the traffic.
     """
 
     run: str | None
@@ -163,6 +162,7 @@ class Run:
     signal: str | int | None = None
     seen: int = 0
     lost: dict[str, int] = field(default_factory=dict)
+    converted: bool = False
 
 
 @dataclass(slots=True)
@@ -217,7 +217,6 @@ class Summary:
     __slots__ = (
         "_batch",
         "_first",
-        "_hosts",
         "_last",
         "clients",
         "connect",
@@ -264,7 +263,6 @@ class Summary:
         self.connect = Histogram()  # milliseconds
         self.memory = Series()  # resident bytes, by interaction
         self.diagnoses: Tally[Diagnosis] = Tally(Diagnosis, 20)
-        self._hosts: dict[str, str] = {}  # by the authority of a URL
         self._batch: list[tuple[Any, ...]] = []
         self._first = math.inf  # seconds of the epoch
         self._last = -math.inf
@@ -304,14 +302,14 @@ class Summary:
         failure = head.get("error")
         timings = head["timings_ms"]
         connection = head.get("connection") or _NOTHING
-        total = _duration(timings.get("total"))
+        total = duration(timings.get("total"))
         moment = head["started_at"]
         started = None if moment is None else datetime.fromisoformat(moment).timestamp()
         method = request["method"]
         status = got = None
         if response is not None:
             status = response["status"]
-            got = _body(response.get("body"))
+            got = body_figures(response.get("body"))
         if type(method) is not str or type(status) not in {int, NoneType}:
             raise TypeError("a method is a string, a status a number")
         self._batch.append(
@@ -323,15 +321,15 @@ class Summary:
                 connection.get("reused"),
                 _integer(head.get("rss")),
                 method,
-                self._address(request["url"]),
+                endpoint_of(request["url"]),
                 status,
                 None if failure is None else f"{failure['phase']} {failure['type']}",
                 started,
                 started if started is None or total is None else started + total / 1000,
-                _duration(timings.get("connect")),
-                _duration(timings.get("first_byte")),
+                duration(timings.get("connect")),
+                duration(timings.get("first_byte")),
                 total,
-                _body(request.get("body")),
+                body_figures(request.get("body")),
                 got,
             )
         )
@@ -426,7 +424,9 @@ class Summary:
 
     def _header(self, head: Mapping[str, Any]) -> None:
         self._count_batch()  # they belong to the run before
+        converted = head.get("converted") is True
         redaction = head.get("redaction", "none")
+        unredacted = "unknown" if converted else "none"
         run = Run(
             run=_text(head.get("run")),
             process=_text(head.get("process")),
@@ -435,8 +435,9 @@ class Summary:
             recorder=_text(head.get("recorder")),
             python=_text(head.get("python")),
             platform=_text(head.get("platform")),
-            redaction="none" if redaction == "none" else "policy",
+            redaction=unredacted if redaction == "none" else "policy",
             body_limit=_integer(head.get("body_limit")),
+            converted=converted,
         )
         if len(self.runs) >= _RUNS:
             self.runs_left_out += 1
@@ -495,22 +496,6 @@ class Summary:
                 if isinstance(one, dict)
             ]
 
-    def _address(self, url: str) -> tuple[str, str]:
-        """Return the host (with its port, if there is one) and the path of `url`, ids in the path folded to `{id}`."""
-        parts = url[:_URL].partition("?")[0].partition("#")[0].split("/")
-        if len(parts) < 3 or parts[1] or not parts[0].endswith(":"):
-            return "unknown", clipped(url, _KEY)
-        authority = parts[2]
-        host = self._hosts.get(authority)
-        if host is None:
-            if len(self._hosts) >= _ROWS:
-                self._hosts.clear()
-            host = self._hosts[authority] = clipped(authority.rpartition("@")[2].lower(), _KEY)
-        segments = [
-            "{id}" if part.isdigit() or (len(part) >= 16 and _ID.fullmatch(part)) else part for part in parts[3:]
-        ]
-        return host, f"/{'/'.join(segments)}"
-
 
 def summarize(lines: Iterable[Line], wanted: Wanted | None = None) -> Summary:
     """Read `lines` (of `LINE_TYPES` at least; others are passed over) to their end and return the figures.
@@ -554,7 +539,7 @@ def _known(values: Iterable[_T | None]) -> list[_T]:
     return [value for value in values if value is not None]
 
 
-def _body(body: Mapping[str, Any] | None) -> _BodyFigures | None:
+def body_figures(body: Mapping[str, Any] | None) -> _BodyFigures | None:
     """Return stored size, size on the wire and why it is incomplete; None for no body."""
     if body is None:
         return None
@@ -566,7 +551,7 @@ def _body(body: Mapping[str, Any] | None) -> _BodyFigures | None:
     return size, wire, None if body["complete"] else clipped(str(body.get("incomplete")), _KEY)
 
 
-def _duration(value: float | None) -> float | None:
+def duration(value: float | None) -> float | None:
     """Return a number of milliseconds; None where it was not measured, which a negative number says, too."""
     if value is None:
         return None

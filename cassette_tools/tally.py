@@ -50,7 +50,7 @@ class Tally(Generic[R]):
         row = self.rows.get(key)
         if row is None:
             if len(self.rows) >= self._limit:
-                self._cut()
+                self.cut()
             row = self.rows[key] = self._new()
         return row
 
@@ -71,9 +71,17 @@ class Tally(Generic[R]):
             rest.merge(row)
         return rest
 
-    def _cut(self) -> None:
+    def merge(self, other: Tally[R]) -> None:
+        """Add the rows of `other`, a tally of what came later, and what it gave up."""
+        self.others.merge(other.others)
+        self.was_cut = self.was_cut or other.was_cut
+        for key, row in other.rows.items():
+            self.row(key).merge(row)
+
+    def cut(self) -> None:
+        """Give up the less frequent half of the rows: they become a part of `others`."""
         ordered = sorted(self.rows.items(), key=lambda item: -item[1].count)
-        keep = max(1, self._limit // 2)
+        keep = max(1, len(self.rows) // 2)
         for _, row in ordered[keep:]:
             self.others.merge(row)
         self.rows = dict(ordered[:keep])

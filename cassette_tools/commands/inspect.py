@@ -174,10 +174,6 @@ def _single(
         looking.one(asked, number)
 
 
-def _stats(asked: Asked) -> None:
-    raise UsageError("--stats is being built.")
-
-
 def _folder(asked: Asked, chosen: list[str]) -> None:
     raise UsageError("Folders are being built.")
 
@@ -186,7 +182,7 @@ _WAYS: Final[dict[str, Callable[[Asked], None]]] = {
     "": looking.summary,
     "--list": looking.listing,
     "--follow": looking.follow,
-    "--stats": _stats,
+    "--stats": looking.stats,
     "--slowest": looking.slowest,
     "--largest": looking.largest,
     "--errors": looking.errors,

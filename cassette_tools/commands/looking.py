@@ -33,6 +33,7 @@ __all__ = [
     "listing",
     "one",
     "slowest",
+    "stats",
     "summary",
     "whole",
 ]
@@ -69,6 +70,24 @@ def summary(asked: Asked) -> None:
         from cassette_tools.views.terminal import show_summary
 
         show_summary(found, known, _page(), top=asked.top)
+
+
+def stats(asked: Asked) -> None:
+    """Show sizes and times by host, endpoint and so on."""
+    from cassette_tools.selection import wanted_by
+    from cassette_tools.statistics import LINE_TYPES, collect
+
+    with whole(asked, LINE_TYPES) as (opened, facts):
+        found = collect(opened.reader, wanted_by(asked.only))
+        known = facts()
+    if asked.as_json:
+        from cassette_tools.views.statistics import print_statistics
+
+        print_statistics(found, known)
+    else:
+        from cassette_tools.views.statistics import show_statistics
+
+        show_statistics(found, known, _page(), top=asked.top)
 
 
 @contextmanager

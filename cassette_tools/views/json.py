@@ -28,24 +28,24 @@ if TYPE_CHECKING:
     from cassette_tools.summary import Count, Diagnosis, Run, Sizes, Summary, Traffic
     from cassette_tools.tally import Tally
 
-__all__ = ["print_duplicate", "print_entry", "print_interaction", "print_summary"]
+__all__ = ["dumped", "file_object", "print_duplicate", "print_entry", "print_interaction", "print_summary"]
 
 
 def print_summary(summary: Summary, facts: Facts, stream: TextIO | None = None) -> None:
     """Print the summary as one object; indented on a terminal."""
     stream = stream or sys.stdout
     option = orjson.OPT_INDENT_2 if stream.isatty() else 0
-    stream.write(_dumped(summary_object(summary, facts), option) + "\n")
+    stream.write(dumped(summary_object(summary, facts), option) + "\n")
 
 
 def print_entry(entry: Entry, stream: TextIO | None = None) -> None:
     """Print one interaction in short as one line."""
-    (stream or sys.stdout).write(_dumped(entry_object(entry)) + "\n")
+    (stream or sys.stdout).write(dumped(entry_object(entry)) + "\n")
 
 
 def print_duplicate(group: Group, stream: TextIO | None = None) -> None:
     """Print a group of equal requests as one line."""
-    (stream or sys.stdout).write(_dumped(duplicate_object(group)) + "\n")
+    (stream or sys.stdout).write(dumped(duplicate_object(group)) + "\n")
 
 
 def print_interaction(
@@ -61,11 +61,11 @@ def print_interaction(
     """
     stream = stream or sys.stdout
     kinds = {part: _is_utf8(begin()) for part, begin in bodies.items()}
-    stream.write(_dumped({"number": number, **head})[:-1] + ',"bodies":{')
+    stream.write(dumped({"number": number, **head})[:-1] + ',"bodies":{')
     for place, (part, begin) in enumerate(bodies.items()):
         stream.write(f'{"," if place else ""}"{part}":{{"{"text" if kinds[part] else "base64"}":"')
         for text in _texts(begin()) if kinds[part] else _base64(begin()):
-            stream.write(_dumped(text)[1:-1])
+            stream.write(dumped(text)[1:-1])
         stream.write('"}')
     stream.write("}}\n")
 
@@ -73,17 +73,7 @@ def print_interaction(
 def summary_object(summary: Summary, facts: Facts) -> dict[str, Any]:
     """Return the summary as an object of JSON."""
     return {
-        "file": {
-            "name": facts.name,
-            "size": facts.size,
-            "mode": facts.mode,
-            "growing": facts.growing,
-            "damage": [{"start": one.start, "end": one.end, "reason": one.reason} for one in facts.damage],
-            "format": facts.format,
-            "remarks": [
-                {"text": one.text, "count": one.count, "first": one.place, "lost": one.lost} for one in facts.remarks
-            ],
-        },
+        "file": file_object(facts),
         "runs": [_run(run) for run in summary.runs],
         "runs_left_out": summary.runs_left_out,
         "interactions": summary.interactions,
@@ -130,6 +120,21 @@ def summary_object(summary: Summary, facts: Facts) -> dict[str, Any]:
             for key, row in summary.processes.top(len(summary.processes.rows))
         ],
         "diagnosis": [_diagnosis(key, sample) for key, sample in summary.diagnoses.top(len(summary.diagnoses.rows))],
+    }
+
+
+def file_object(facts: Facts) -> dict[str, Any]:
+    """Return what is known of the file as an object of JSON."""
+    return {
+        "name": facts.name,
+        "size": facts.size,
+        "mode": facts.mode,
+        "growing": facts.growing,
+        "damage": [{"start": one.start, "end": one.end, "reason": one.reason} for one in facts.damage],
+        "format": facts.format,
+        "remarks": [
+            {"text": one.text, "count": one.count, "first": one.place, "lost": one.lost} for one in facts.remarks
+        ],
     }
 
 
@@ -249,7 +254,8 @@ def _moment(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
-def _dumped(value: object, option: int = 0) -> str:
+def dumped(value: object, option: int = 0) -> str:
+    """Return a value as JSON that may go to a terminal. `option` is one of orjson's."""
     try:
         dumped = orjson.dumps(value, option=option)
     except TypeError:
