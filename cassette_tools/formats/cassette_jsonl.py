@@ -143,12 +143,12 @@ def read(stream: InputStream) -> Iterator[Element]:
 
 
 def interaction_of(line: Line) -> Interaction:
-    """Make an interaction of a line whose contents were not parsed: its bodies are read when somebody asks for them.
+    """Make an interaction of a line. Bodies that the line did not bring along are read when somebody asks for them.
 
     They can be read as long as `Reader.body` gives them. Raises BadCassetteError for a line that is not as the format
     says; what reads a body raises what `Reader.body` does.
     """
-    return _interaction(line, {}, lazy=True)
+    return _interaction(line, {}, lazy=line.contents is None)
 
 
 def _look_at(line: Line, raw: dict[tuple[Any, Any], int], stream: InputStream) -> None:
