@@ -118,9 +118,10 @@ def program(interaction: Interaction, number: int, lost: set[str]) -> Iterator[b
     `lost` takes the names of the facets that are left out, at once.
     """
     call = _sending(interaction, lost)
-    return (
-        None if call is None else chain((_BEGINNING, f"\n# {title_of(interaction, number)}\n".encode()), call, (_END,))
-    )
+    if call is None:
+        return None
+    title = f"\n# {title_of(interaction, number)}\nresponse = ".encode()
+    return chain((_BEGINNING, title), call, (_END,))
 
 
 def _sending(interaction: Interaction, lost: set[str]) -> Iterator[bytes] | None:

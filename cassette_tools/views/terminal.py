@@ -25,6 +25,7 @@ __all__ = ["show_summary"]
 _DAMAGE_SHOWN: Final = 10
 _RUNS_SHOWN: Final = 10
 _DIAGNOSES_SHOWN: Final = 3
+_REMARKS_SHOWN: Final = 10
 _PLOT_WIDTH: Final = 76
 
 
@@ -39,18 +40,18 @@ def show_summary(summary: Summary, facts: Facts, page: Page, *, top: int) -> Non
         _show_sizes(summary, page)
         _show_latency(summary, page)
         _show_memory(summary, page)
-        _show_processes(summary, page, top)
+        if not _is_converted(summary):
+            _show_processes(summary, page, top)
     _show_diagnoses(summary, page)
 
 
 def _show_file(summary: Summary, facts: Facts, page: Page) -> None:
+    foreign = facts.format != "jsonl"
     version = summary.runs[0].format if summary.runs else 0
-    page.fact("file", shown(f"{facts.name}, {size_text(facts.size)}, format {version}"))
-    runs = len(summary.runs) + summary.runs_left_out
-    for number, run in enumerate(summary.runs[:_RUNS_SHOWN]):
-        _show_run(run, "run" if runs == 1 else f"run {number + 1}", facts, page, last=number == len(summary.runs) - 1)
-    if runs > _RUNS_SHOWN:
-        page.fact("", f"and {count_text(runs - _RUNS_SHOWN, 'more run')}")
+    kind = facts.title if foreign else f"format {version}"
+    page.fact("file", shown(f"{facts.name}, {size_text(facts.size)}, {kind}"))
+    if not foreign:
+        _show_runs(summary, facts, page)
     failed = sum(run.failures for run in summary.runs)
     text = Text(count_text(summary.interactions))
     if summary.started_at is not None and summary.ended_at is not None:
@@ -62,9 +63,26 @@ def _show_file(summary: Summary, facts: Facts, page: Page) -> None:
     _show_losses(summary, page)
     _show_redaction(summary, page)
     _show_damage(facts, page)
+    _show_remarks(facts, page)
+
+
+def _show_runs(summary: Summary, facts: Facts, page: Page) -> None:
+    runs = len(summary.runs) + summary.runs_left_out
+    for number, run in enumerate(summary.runs[:_RUNS_SHOWN]):
+        _show_run(run, "run" if runs == 1 else f"run {number + 1}", facts, page, last=number == len(summary.runs) - 1)
+    if runs > _RUNS_SHOWN:
+        page.fact("", f"and {count_text(runs - _RUNS_SHOWN, 'more run')}")
+
+
+def _is_converted(summary: Summary) -> bool:
+    """Tell whether no part of it was recorded by this toolkit: then nothing is known of processes."""
+    return bool(summary.runs) and all(run.converted for run in summary.runs)
 
 
 def _show_run(run: Run, label: str, facts: Facts, page: Page, *, last: bool) -> None:
+    if run.converted:
+        page.fact(label, shown(f"{moment_text(run.created_at)}, converted by {run.recorder or 'an unknown tool'}"))
+        return
     text = Text(f"{moment_text(run.created_at)}, ")
     if run.recorder:
         text.append_text(shown(f"{run.recorder}, "))
@@ -110,6 +128,8 @@ def _show_redaction(summary: Summary, page: Page) -> None:
     kinds = {run.redaction for run in summary.runs}
     if kinds == {"policy"}:
         page.fact("redaction", Text("by a policy", style="green"))
+    elif kinds == {"unknown"}:
+        page.fact("redaction", Text("not known; ctools scan looks for secrets", style="yellow"))
     elif "none" in kinds:
         part = "" if kinds == {"none"} else " in a part of the runs"
         page.fact("redaction", Text(f"none{part}: the file may contain secrets", style="yellow"))
@@ -131,13 +151,24 @@ def _show_damage(facts: Facts, page: Page) -> None:
         page.fact("", f"and {count_text(len(facts.damage) - _DAMAGE_SHOWN, 'more range')}; --json lists them all")
 
 
+def _show_remarks(facts: Facts, page: Page) -> None:
+    """Show what the reader of another tool's format found doubtful."""
+    for number, remark in enumerate(facts.remarks[:_REMARKS_SHOWN]):
+        times = f"{remark.count:,} times, first: {remark.place}" if remark.count > 1 else remark.place
+        page.fact("remarks" if number == 0 else "", shown(f"{remark.text} ({times})", "yellow"))
+    if len(facts.remarks) > _REMARKS_SHOWN:
+        page.fact("", f"and {count_text(len(facts.remarks) - _REMARKS_SHOWN, 'more')}; --json lists them all")
+
+
 def _show_short_tables(summary: Summary, page: Page) -> None:
     """Show what has few different values, each table on a line."""
     page.fact("methods", _counts(summary.methods))
     page.fact("statuses", _counts(summary.statuses, style=_status_style))
-    page.fact("clients", _counts(summary.clients))
-    tls = _counts(summary.tls)
-    page.fact("connections", Text.assemble(f"{summary.reused:,} requests on a reused one; TLS ", tls))
+    if set(summary.clients.rows) != {"unknown"}:
+        page.fact("clients", _counts(summary.clients))
+    if summary.tls.rows or summary.reused:
+        tls = _counts(summary.tls)
+        page.fact("connections", Text.assemble(f"{summary.reused:,} requests on a reused one; TLS ", tls))
 
 
 def _counts(tally: Tally[Count], *, style: object = None) -> Text:
@@ -174,9 +205,13 @@ def _show_traffic(title: str, noun: str, tally: Tally[Traffic], page: Page, top:
     ]
     rows = [_traffic_row(shown(key), row) for key, row in tally.top(top)]
     rest = tally.rest(top)
+    timed = rest.timed or any(row.timed for _, row in tally.top(top))
     if rest.count:
         others = "others" if tally.was_cut else f"{count_text(len(tally.rows) - top, 'other')}"
         rows.append(_traffic_row(Text(others, style="dim"), rest))
+    if not timed:
+        columns = [column for column in columns if column.title not in _TIMES]
+        rows = [row[:_TIMES_AT] + row[_TIMES_AT + len(_TIMES) :] for row in rows]
     page.table(columns, rows)
     if tally.was_cut:
         page.line(
@@ -184,6 +219,10 @@ def _show_traffic(title: str, noun: str, tally: Tally[Traffic], page: Page, top:
                 f"  There were too many different {title} to count each: these counts are lower bounds.", style="yellow"
             )
         )
+
+
+_TIMES: Final = ("mean", "slowest")
+_TIMES_AT: Final = 5
 
 
 def _traffic_row(key: Text, row: Traffic) -> list[Text]:
@@ -244,6 +283,8 @@ def _sizes_row(label: str, sizes: Sizes) -> list[Text]:
 
 
 def _show_latency(summary: Summary, page: Page) -> None:
+    if not (summary.connect.count or summary.first_byte.count or summary.latency.count):
+        return
     page.heading("time")
     columns = [
         Column("", right=False),
@@ -255,7 +296,7 @@ def _show_latency(summary: Summary, page: Page) -> None:
         Column("largest"),
     ]
     kinds = (("connect", summary.connect), ("first byte", summary.first_byte), ("total", summary.latency))
-    page.table(columns, [_latency_row(label, histogram) for label, histogram in kinds])
+    page.table(columns, [_latency_row(label, histogram) for label, histogram in kinds if histogram.count])
 
 
 def _latency_row(label: str, histogram: Histogram) -> list[Text]:
