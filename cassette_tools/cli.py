@@ -50,6 +50,9 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "inspect": Entry(
         "cassette_tools.commands.inspect:inspect", "Look into a cassette: summary, list, one interaction."
     ),
+    "report": Entry(
+        "cassette_tools.commands.report:report", "Make one HTML page of a cassette, to look at in a browser."
+    ),
     "convert": Entry("cassette_tools.commands.convert:convert", "Convert cassettes between formats."),
     "resanitize": Entry("cassette_tools.commands.resanitize:resanitize", "Redact cassettes that exist."),
     "scan": Entry("cassette_tools.commands.scan:scan", "Find secrets that were left in cassettes, of any tool."),
