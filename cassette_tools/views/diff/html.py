@@ -21,6 +21,7 @@ from cassette_tools.diff.folders import FolderComparison
 from cassette_tools.diff.model import SEVERITIES
 from cassette_tools.views.diff.marking import Run, marked
 from cassette_tools.views.diff.wording import (
+    HEADINGS,
     folder_headline,
     headline,
     interactions_text,
@@ -110,7 +111,6 @@ def _names(names: Sequence[str]) -> list[str]:
 
 def _facts(sides: Sequence[tuple[str, str]], totals: Totals) -> dict[str, Any]:
     """Give what the overview shows. Called when the pairings have been read, for the totals to be complete."""
-    rules = [("volatile", rules_of(totals.ignored, asked=False)), ("asked", rules_of(totals.ignored, asked=True))]
     return {
         "title": headline(totals),
         "heading": severities_text(totals).capitalize(),
@@ -121,9 +121,11 @@ def _facts(sides: Sequence[tuple[str, str]], totals: Totals) -> dict[str, Any]:
         "cassettes": "",
         "lists": [],
         "ignored": [
-            (kind, rule, [*things[:_THINGS_SHOWN]], max(0, len(things) - _THINGS_SHOWN))
-            for kind, found in rules
-            for rule, things in found[:_RULES_SHOWN]
+            (heading, [(rule, things[:_THINGS_SHOWN], max(0, len(things) - _THINGS_SHOWN)) for rule, things in found])
+            for heading, found in (
+                (heading, rules_of(totals.ignored, why)[:_RULES_SHOWN]) for why, heading in HEADINGS.items()
+            )
+            if found
         ],
         "ignored_count": count_text(sum(totals.ignored.values()) + totals.ignored_left_out, "difference"),
         "call": "ctools diff {} {}".format(*(shlex.quote(name) for name, _ in sides)),
@@ -144,6 +146,7 @@ def _entry(name: str, pairing: Pairing) -> dict[str, Any]:
         "numbers": numbers(pairing, _ARROW),
         "method": "" if side is None else side.method,
         "url": "" if side is None else side.url,
+        "short": "" if side is None else _short(side.url),
         "verdict": pairing.verdict,
     }
 
@@ -165,6 +168,13 @@ def _id(name: str, pairing: Pairing) -> str:
     old = pairing.old.number if pairing.old else 0
     new = pairing.new.number if pairing.new else 0
     return f"{name}:{old}-{new}" if name else f"{old}-{new}"
+
+
+def _short(url: str) -> str:
+    """Give what of a URL tells interactions apart at the first look: its path and query."""
+    _, scheme, rest = url.partition("://")
+    _, slash, path = rest.partition("/")
+    return f"/{path}" if scheme and slash else url
 
 
 def _severities(pairing: Pairing) -> str:
@@ -208,15 +218,16 @@ def _change(change: Change) -> dict[str, Any]:
     }
 
 
-def _lines(change: Change, sign: str, rows: list[list[Run]]) -> list[tuple[str, list[Run]]]:
-    """Give the lines of one side, each with its sign; unchanged lines around them have none."""
-    before = [(" ", [Run(visible(text), differs=False)]) for text in change.before]
-    after = [(" ", [Run(visible(text), differs=False)]) for text in change.after]
-    return [*before, *((sign, _partly(row)) for row in rows), *after]
+def _lines(change: Change, sign: str, rows: list[list[Run]]) -> list[tuple[str, str, list[Run]]]:
+    """Give the lines of one side, each with its kind and sign; unchanged lines around them have a blank for a sign."""
+    before = [("same before", " ", [Run(visible(text), differs=False)]) for text in change.before]
+    after = [("same after", " ", [Run(visible(text), differs=False)]) for text in change.after]
+    return [*before, *(("", sign, _partly(row)) for row in rows), *after]
 
 
 def _partly(row: list[Run]) -> list[Run]:
-    """Mark nothing where the whole differs: then the sign says it."""
+    """Mark nothing where the whole differs: then the sign says it. What is empty has no run."""
+    row = [run for run in row if run.text]
     if all(run.differs for run in row):
         return [Run(run.text, differs=False) for run in row]
     return row
@@ -239,10 +250,10 @@ class _Kept:
 
     def add(self, name: str, pairing: Pairing) -> None:
         """Keep a pairing of the cassette `name`, as far as the page has room. Raises OutputError."""
-        self._changes += len(pairing.changes)
-        if self.count >= MOST_PAIRINGS or self._changes > MOST_CHANGES:
+        if self.count >= MOST_PAIRINGS or self._changes + len(pairing.changes) > MOST_CHANGES:
             self.left_out += 1
             return
+        self._changes += len(pairing.changes)
         self.count += 1
         try:
             pickle.dump((name, pairing), self._file, pickle.HIGHEST_PROTOCOL)

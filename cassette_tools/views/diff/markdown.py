@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Final
 
 from cassette_tools.diff.folders import FolderComparison
 from cassette_tools.diff.model import SEVERITIES, Totals
-from cassette_tools.views.diff.unified import hunk
+from cassette_tools.views.diff.marking import elided, marked
 from cassette_tools.views.diff.wording import (
+    HEADINGS,
     folder_headline,
     gravest,
     headline,
@@ -31,6 +32,7 @@ from cassette_tools.views.diff.wording import (
     left_out_text,
     numbers,
     rules_of,
+    values_of,
     whole,
 )
 from cassette_tools.views.escape import visible
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from cassette_tools.diff.comparison import Comparison
-    from cassette_tools.diff.model import Change, Ignored, Pairing, Severity, Side
+    from cassette_tools.diff.model import Change, Pairing, Severity, Side
 
 __all__ = ["LONGEST", "show"]
 
@@ -222,11 +224,25 @@ def _length(lines: Sequence[str]) -> int:
 
 def _hunk(change: Change) -> Iterator[str]:
     yield _cut(f"@@ {change.severity}: {visible(label(change))} @@")
-    for at, line in enumerate(hunk(change)):
+    for at, (sign, line) in enumerate(_lines(change)):
         if at == _MOST_LINES:
             yield "  ..."
             return
-        yield _cut(line[:1] + " " + line[1:])
+        yield _cut(f"{sign} {line}")
+
+
+def _lines(change: Change) -> Iterator[tuple[str, str]]:
+    """Give the lines of a change, each with its sign. Of long ones the parts stay that differ."""
+    olds, news = ([visible(line) for line in lines] for lines in values_of(change))
+    if len(olds) == len(news):
+        for at, (old, new) in enumerate(zip(olds, news, strict=True)):
+            if max(len(old), len(new)) > _LONGEST_VALUE:
+                sides = (elided(runs, "...", room=_LONGEST_VALUE) for runs in marked(old, new))
+                olds[at], news[at] = ("".join(run.text for run in runs) for runs in sides)
+    yield from ((" ", visible(line)) for line in change.before)
+    yield from (("-", line) for line in olds)
+    yield from (("+", line) for line in news)
+    yield from ((" ", visible(line)) for line in change.after)
 
 
 def _fenced(lines: Sequence[str]) -> str:
@@ -242,20 +258,12 @@ def _fenced(lines: Sequence[str]) -> str:
 def _ignored(totals: Totals) -> str:
     """Give what was ignored as a block to open."""
     count = sum(totals.ignored.values()) + totals.ignored_left_out
-    rows = [
-        _rule(rule, things)
-        for asked in (False, True)
-        for rule, things in rules_of(totals.ignored, asked=asked)[:_RULES_SHOWN]
-    ]
-    left = sum(len(things) for _, things in _all_rules(totals.ignored)) - sum(shown for _, shown in rows)
+    rows = [_rule(rule, things) for why in HEADINGS for rule, things in rules_of(totals.ignored, why)[:_RULES_SHOWN]]
+    left = len(totals.ignored) - sum(shown for _, shown in rows)
     items = "".join(f"<li>{text}</li>\n" for text, _ in rows)
     more = f"<li>and {left:,} more (ctools diff --json has them)</li>\n" if left else ""
     times = "difference" if count == 1 else "differences"
     return f"<details><summary>{count:,} {times} ignored</summary>\n<ul>\n{items}{more}</ul>\n</details>"
-
-
-def _all_rules(ignored: dict[Ignored, int]) -> list[tuple[str, list[tuple[str, int]]]]:
-    return rules_of(ignored, asked=False) + rules_of(ignored, asked=True)
 
 
 def _rule(rule: str, things: Sequence[tuple[str, int]]) -> tuple[str, int]:

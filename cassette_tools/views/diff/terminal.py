@@ -20,6 +20,7 @@ from cassette_tools.diff.folders import FolderComparison
 from cassette_tools.views.console import shown
 from cassette_tools.views.diff.marking import Run, elided, marked
 from cassette_tools.views.diff.wording import (
+    HEADINGS,
     folder_headline,
     gravest,
     headline,
@@ -354,14 +355,11 @@ def _lines(sign: str, rows: list[Row], style: str, page: Page) -> list[Text]:
 def _show_totals(totals: Totals, page: Page) -> None:
     worst = totals.worst()
     _say(headline(totals), page, style="bold green" if worst is None else _STYLES[worst])
-    volatile = rules_of(totals.ignored, asked=False)
-    if volatile:
-        _say("Ignored as volatile (--keep-volatile compares it):", page, style="dim")
-        _show_rules(volatile, page)
-    asked = rules_of(totals.ignored, asked=True)
-    if asked:
-        _say("Ignored because you said so:", page, style="dim")
-        _show_rules(asked, page)
+    for why, heading in HEADINGS.items():
+        rules = rules_of(totals.ignored, why)
+        if rules:
+            _say(f"{heading}:", page, style="dim")
+            _show_rules(rules, page)
     if totals.ignored_left_out:
         _say(f"and {totals.ignored_left_out:,} more ignored, of kinds beyond those counted", page, style="dim")
 

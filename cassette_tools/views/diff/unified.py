@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cassette_tools.diff.model import Change, Pairing, Side
     from cassette_tools.views.console import Page
 
-__all__ = ["hunk", "show"]
+__all__ = ["show"]
 
 _STYLES: Final = {"---": "bold", "+++": "bold", "-": "red", "+": "green", "@": "cyan"}
 
@@ -71,12 +71,12 @@ def _lines(pairing: Pairing) -> Iterator[str]:
         yield f"{sign}{_named(side)}  {visible(whole(side))}"
     for change in pairing.changes:
         yield f"{_place(pairing)} {change.severity}: {visible(label(change))}  {_named(side)}"
-        yield from hunk(change)
+        yield from _hunk(change)
     if pairing.left_out:
         yield f"{_place(pairing)} {pairing.left_out:,} more changes, which are counted only  {_named(side)}"
 
 
-def hunk(change: Change) -> Iterator[str]:
+def _hunk(change: Change) -> Iterator[str]:
     """Give the lines of a change, escaped, each behind its sign."""
     olds, news = values_of(change)
     yield from (f" {visible(line)}" for line in change.before)

@@ -5,9 +5,10 @@ Law: pure functions to plain text. What was recorded is in it as it is: a view e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from cassette_tools.diff.model import SEVERITIES
+from cassette_tools.diff.volatile import KINDS
 from cassette_tools.views.figures import count_text, size_text
 
 if TYPE_CHECKING:
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from cassette_tools.diff.model import Change, Ignored, Pairing, Severity, Side, Totals
 
 __all__ = [
-    "ASKED",
+    "HEADINGS",
     "SameRule",
+    "Why",
     "folder_headline",
     "gravest",
     "headline",
@@ -33,15 +35,24 @@ __all__ = [
     "whole",
 ]
 
-ASKED: Final = "--ignore"
-"""What the rule of a thing begins with that was ignored because the user asked for it."""
+Why: TypeAlias = Literal["volatile", "asked", "other"]
+"""Why something was ignored: it is volatile, --ignore names it, or there is nothing in it to compare."""
 
+HEADINGS: Final[dict[Why, str]] = {
+    "volatile": "Ignored as volatile (--keep-volatile compares it)",
+    "asked": "Ignored because you said so",
+    "other": "Not compared",
+}
+"""What stands above what was ignored."""
+
+_ASKED: Final = "--ignore"
+_VOLATILE: Final = frozenset(kind.name for kind in KINDS)
 _NOUNS: Final[dict[Severity, tuple[str, str]]] = {
     "breaking": ("breaking", "breaking"),
     "warning": ("warning", "warnings"),
     "info": ("addition", "additions"),
 }
-SameRule = tuple[str, list[tuple[str, int]]]
+SameRule: TypeAlias = tuple[str, list[tuple[str, int]]]
 """A rule, and what was ignored for it with how often, most frequent first."""
 
 
@@ -149,16 +160,22 @@ def left_out_text(shown: int, pairing: Pairing) -> str | None:
     return None
 
 
-def rules_of(ignored: Mapping[Ignored, int], *, asked: bool) -> list[SameRule]:
-    """Put together what was ignored for the same rule: the most frequent rule first. `asked`: those of --ignore."""
+def rules_of(ignored: Mapping[Ignored, int], why: Why) -> list[SameRule]:
+    """Put together what was ignored for the same rule, the most frequent rule first."""
     by_rule: dict[str, list[tuple[str, int]]] = {}
     for one, count in ignored.items():
-        if one.rule.startswith(ASKED) == asked:
+        if _why(one.rule) == why:
             by_rule.setdefault(one.rule, []).append((one.where, count))
     return sorted(
         ((rule, sorted(found, key=_frequent_first)) for rule, found in by_rule.items()),
         key=lambda row: (-_sum(row[1]), row[0]),
     )
+
+
+def _why(rule: str) -> Why:
+    if rule.startswith(_ASKED):
+        return "asked"
+    return "volatile" if rule in _VOLATILE else "other"
 
 
 def _frequent_first(row: tuple[str, int]) -> tuple[int, str]:

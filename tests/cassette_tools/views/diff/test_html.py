@@ -1,0 +1,152 @@
+"""The page of a comparison, as a browser shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cassette_tools.views.diff import html
+from cassette_tools.views.diff.html import pieces
+from cassette_tools.views.escape import visible
+from tests.browser import PHONE
+from tests.cassette_tools import diffs
+from tests.cassette_tools.diffs import HOSTILES, change, comparison, pairing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from cassette_tools.diff.comparison import Comparison
+    from cassette_tools.diff.folders import FolderComparison
+    from tests.browser import Tab
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Callable[[Comparison | FolderComparison], Path]:
+    """Write the page of a comparison."""
+
+    def write(compared: Comparison | FolderComparison) -> Path:
+        path = tmp_path / "diff.html"
+        path.write_text("".join(pieces(compared)), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_the_figures_come_first_and_each_difference_has_its_place(
+    made: Callable[[Comparison], Path], open_page: Callable[..., Tab]
+) -> None:
+    page = open_page(made(diffs.small())).page
+    assert page.locator("h1").inner_text() == "3 breaking, 3 warnings, 2 additions"
+    assert page.locator(".pairing").count() == page.locator(".index li").count() == 4
+    first = page.locator(".pairing").first
+    assert first.locator("h2").inner_text() == "17 \u2192 18 GET https://api.example.com/items?page=2"
+    assert [one.strip() for one in first.locator(".what code").all_inner_texts()] == [
+        "response status",
+        "response header content-type",
+        "response json $.items[3].price",
+        "response json $.items[3].note",
+        "response json $.items[4]",
+    ]
+    assert page.locator(".new mark").first.inner_text() == "problem+"
+
+
+def test_nothing_recorded_runs_and_all_of_it_is_text(
+    made: Callable[[Comparison], Path], open_page: Callable[..., Tab]
+) -> None:
+    page = open_page(made(diffs.hostile())).page
+    assert page.locator("img, iframe, object, embed, form:not([data-filter])").count() == 0
+    assert page.locator("a:not([href^='#'])").count() == 0
+    shown = page.locator(".old .row code").all_text_contents()
+    for text in HOSTILES:
+        if text:
+            assert visible(text) in shown
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("sample", [diffs.small, diffs.every_kind, diffs.hostile, diffs.folder, diffs.ignored_only])
+def test_a_phone_need_not_scroll_sideways(
+    made: Callable[[Comparison | FolderComparison], Path],
+    open_page: Callable[..., Tab],
+    sample: Callable[[], Comparison | FolderComparison],
+    *,
+    dark: bool,
+) -> None:
+    page = open_page(made(sample()), size=PHONE, dark=dark).page
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE[0]
+
+
+def test_old_and_new_are_beside_each_other_where_there_is_room(
+    made: Callable[[Comparison], Path], open_page: Callable[..., Tab]
+) -> None:
+    path = made(diffs.small())
+    for size, beside in (((1280, 900), True), (PHONE, False)):
+        page = open_page(path, size=size).page
+        boxes = [page.locator(f".change:not(.titles) > .{side}").first.bounding_box() for side in ("old", "new")]
+        old, new = (box or {} for box in boxes)
+        assert (old["y"] == new["y"]) == beside
+        assert (old["x"] == new["x"]) != beside
+
+
+def test_severities_are_chosen_with_the_keyboard(
+    made: Callable[[Comparison], Path], open_page: Callable[..., Tab]
+) -> None:
+    page = open_page(made(diffs.small())).page
+    page.keyboard.press("Tab")  # to the content
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.value") == "breaking":
+            break
+    page.keyboard.press("Space")
+    assert page.locator(".pairing:visible").count() == page.locator(".index li:visible").count() == 3
+    assert page.locator(".change[data-severity=breaking]:visible").count() == 0
+    assert page.locator("[data-shown]").inner_text() == "3 of 4 interactions shown"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    assert page.locator(".pairing:visible").count() == 2
+    page.keyboard.press("Space")
+    assert page.locator(".pairing:visible").count() == 3
+
+
+def test_a_link_leads_to_its_interaction_and_survives_a_reload(
+    made: Callable[[FolderComparison], Path], open_page: Callable[..., Tab]
+) -> None:
+    page = open_page(made(diffs.folder())).page
+    page.locator(".index a").last.click()
+    assert page.evaluate("location.hash") == "#sub/c%3A17-18"
+    page.reload()
+    target = page.locator(".pairing:target")
+    assert target.count() == 1
+    assert target.locator("h2").inner_text().startswith("17 \u2192 18 sub/c")
+
+
+def test_without_scripts_all_is_shown(made: Callable[[Comparison], Path], open_page: Callable[..., Tab]) -> None:
+    page = open_page(made(diffs.small()), script=False).page
+    assert page.locator(".pairing:visible").count() == 4
+    assert not page.locator("[data-filter]").is_visible()
+
+
+def test_without_differences_the_page_says_so_and_what_was_ignored(
+    made: Callable[[Comparison], Path], open_page: Callable[..., Tab]
+) -> None:
+    page = open_page(made(diffs.ignored_only())).page
+    assert page.locator("h1").inner_text() == "No differences"
+    assert "response header date 48" in page.locator(".ignored").inner_text()
+
+
+def test_a_page_has_a_bound_and_says_what_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html, "MOST_PAIRINGS", 20)
+    text = "".join(pieces(diffs.many(30, 1)))
+    assert text.count('<section class="pairing"') == 20
+    assert "10 more interactions that differ are not in this page" in text
+    monkeypatch.setattr(html, "MOST_CHANGES", 50)
+    text = "".join(pieces(comparison([*diffs.many(3, 20), pairing(change("status", "", "1", "2"))])))
+    assert text.count('<li class="change"') == 41
+    assert "1 more interaction that differs is not in this page" in text
+
+
+def test_both_cassettes_and_the_rest_of_a_folder_are_named() -> None:
+    text = "".join(pieces(diffs.folder()))
+    for name in ("before", "after", "gone.yaml", "sub/new.jsonl", "torn.jsonl: before/torn.jsonl: byte 17"):
+        assert f"<code>{name}" in text

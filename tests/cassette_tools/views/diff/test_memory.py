@@ -1,0 +1,65 @@
+"""What the views hold of a comparison: a pairing, not all of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[4]
+LIMIT = 120.0
+_PROGRAM = """
+import io, sys
+from cassette_tools.views.console import Page
+from cassette_tools.views.diff import html, json, markdown, terminal, unified
+from tests.cassette_tools.diffs import many
+from tests.peak import peak_kib
+
+class Nowhere(io.TextIOBase):
+    encoding = "utf-8"
+    count = 0
+    def write(self, text):
+        self.count += len(text)
+        return len(text)
+
+VIEWS = {
+    "terminal": lambda one, stream: terminal.show(one, Page(stream)),
+    "unified": lambda one, stream: unified.show(one, Page(stream)),
+    "json": json.show,
+    "markdown": markdown.show,
+    "html": lambda one, stream: stream.writelines(html.pieces(one)),
+}
+view, pairings, changes = VIEWS[sys.argv[1]], *map(int, sys.argv[2:])
+view(many(2, changes), Nowhere())
+before = peak_kib()
+stream = Nowhere()
+view(many(pairings, changes), stream)
+print(before, peak_kib(), stream.count)
+"""
+
+
+def grown(view: str, pairings: int, changes: int) -> tuple[float, int]:
+    """Give how much a process grew (MiB) that shows so many changes, and the characters that it wrote."""
+    call = [sys.executable, "-c", _PROGRAM, view, str(pairings), str(changes)]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, check=True)
+    before, after, count = map(int, done.stdout.split())
+    return (after - before) / 1024, count
+
+
+@pytest.mark.parametrize(
+    ("view", "least"),
+    [("terminal", 4_000_000), ("unified", 9_000_000), ("json", 9_000_000), ("markdown", 40_000), ("html", 4_000_000)],
+)
+def test_a_hundred_thousand_changes_take_no_more_memory_than_two_hundred(view: str, least: int) -> None:
+    mib, characters = grown(view, 1_000, 100)
+    assert mib < 10
+    assert characters > least
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("view", ["terminal", "unified", "json", "markdown", "html"])
+def test_a_million_changes_neither(view: str) -> None:
+    mib, _ = grown(view, 10_000, 100)
+    assert mib < 12
