@@ -4,23 +4,26 @@ Law: two requests are the same where method, URL and stored request body are, th
 not there, nothing is told to be the same. All counts are exact. What repeats cost is what all but the first of a group
 took. It prints nothing.
 
-Memory: 16 MB and a page cache of SQLite's, however many interactions there are. What does not fit goes to a file
-without a name in the folder for temporary files (sqlite.org/tempfiles.html): about 110 bytes for an interaction and
+Memory: SQLite's cache and its sorter, 16 MB each, however many interactions there are. What does not fit goes to files
+without a name in the folder for temporary files (sqlite.org/tempfiles.html): about 110 bytes for an interaction, and
 its URL, of which at most URL characters are kept.
 """
 
 from __future__ import annotations
 
 import hashlib
+import heapq
 import sqlite3
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from cassette_tools.tally import clipped
 from recorder.errors import CassetteReadError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from types import TracebackType
     from typing import Self
 
@@ -37,7 +40,7 @@ NUMBERS: Final = 10
 _STATUSES: Final = 100
 _BATCH: Final = 1000
 _CACHE: Final = 16_000  # KiB
-_LARGEST: Final = 1 << 53  # what a float, as total() of SQLite's gives, holds exactly
+_LARGEST: Final = (1 << 63) - 1  # an INTEGER of SQLite's
 
 Answers: TypeAlias = Literal["same", "different", "unknown"]
 """Whether the answers of a group have the same status and the same stored body, or fail with the same type of error."""
@@ -61,15 +64,23 @@ class Group:
     repeats_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Totals:
-    """Of a whole cassette: its interactions, the groups of equal requests, and what all repeats of them cost."""
+    """Of a whole cassette: its interactions, the requests that were repeated, and what all repeats of them cost."""
 
     interactions: int
     groups: int
     repeats: int
     repeats_ms: float | None
     repeats_bytes: int
+
+    def add(self, rows: _Rows) -> None:
+        """Add one request."""
+        self.groups += 1
+        self.repeats += rows.count - 1
+        self.repeats_bytes += rows.size
+        if rows.ms is not None:
+            self.repeats_ms = (self.repeats_ms or 0.0) + rows.ms
 
 
 class Duplicates:
@@ -108,38 +119,42 @@ class Duplicates:
         if len(self._waiting) >= _BATCH:
             self._write()
 
-    def totals(self) -> Totals:
-        """Sum all groups up. Raises CassetteReadError."""
-        self._write()
-        [(groups, repeats, milliseconds, size)] = self._rows(_TOTALS)
-        return Totals(self._count, groups, repeats or 0, milliseconds, int(size or 0))
+    def found(self, top: int) -> tuple[list[Group], Totals]:
+        """Give the `top` groups whose repeats cost most, and the sums of all.
 
-    def top(self, number: int) -> list[Group]:
-        """Give the groups whose repeats cost most: by time, where it is known, then by bytes, then by how many.
-
-        Raises CassetteReadError.
+        Time counts first, where it is known; then bytes, then how often; then what comes first in the cassette. Raises
+        CassetteReadError.
         """
         self._write()
-        rows = list(self._rows(_TOP, number))
-        details = self._details([row[0] for row in rows])
-        return [self._group(row, details[row[0]]) for row in rows]
+        totals = Totals(self._count, 0, 0, None, 0)
+        best: list[tuple[tuple[float, int, int, int], _Rows]] = []  # a heap; the numbers in its keys differ
+        for rows in self._groups():
+            totals.add(rows)
+            heapq.heappush(best, (rows.cost, rows))
+            if len(best) > top:
+                heapq.heappop(best)
+        return [self._group(rows) for _, rows in sorted(best, reverse=True)], totals
 
-    def _group(self, row: tuple[Any, ...], detail: _Detail) -> Group:
-        _, count, first, milliseconds, size, low, high, unknown = row
-        [(method, url)] = self._rows("SELECT method, url FROM seen WHERE number = ?", first)
-        answers: Answers = "different" if low != high else "unknown" if unknown else "same"
+    def _groups(self) -> Iterator[_Rows]:
+        """Give the rows of each request that was made more than once, summed up."""
+        ordered = self._rows("SELECT request, number, answer, status, size, ms FROM seen ORDER BY request, number")
+        for _, rows in groupby(ordered, itemgetter(0)):
+            first = group = None
+            for row in rows:
+                if first is None:
+                    first = row
+                else:
+                    group = group or _Rows(first)
+                    group.add(row)
+            if group is not None:
+                yield group
+
+    def _group(self, rows: _Rows) -> Group:
+        [(method, url)] = self._rows("SELECT method, url FROM seen WHERE number = ?", rows.numbers[0])
+        answers: Answers = "different" if rows.differ else "unknown" if rows.unknown else "same"
         return Group(
-            method.decode(), url.decode(), count, detail.numbers, answers, detail.statuses, milliseconds, int(size)
+            method.decode(), url.decode(), rows.count, rows.numbers, answers, rows.statuses, rows.ms, rows.size
         )
-
-    def _details(self, keys: list[bytes]) -> Mapping[bytes, _Detail]:
-        """Give numbers and statuses of some groups, in one pass over all."""
-        found = {key: _Detail([], {}) for key in keys}
-        marks = ",".join("?" * len(keys))
-        statement = f"SELECT request, number, status FROM seen WHERE request IN ({marks}) ORDER BY number"  # noqa: S608 - question marks only
-        for key, number, status in self._rows(statement, *keys):
-            found[key].add(number, status)
-        return found
 
     def _write(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -155,16 +170,41 @@ class Duplicates:
             raise _no_room(error) from error
 
 
-@dataclass(slots=True)
-class _Detail:
-    numbers: list[int]
-    statuses: dict[int | None, int]
+class _Rows:
+    """The rows of one request, as far as they were added. `ms` and `size` are those of all but the first."""
 
-    def add(self, number: int, status: int | None) -> None:
-        if len(self.numbers) < NUMBERS:
+    __slots__ = ("answer", "count", "differ", "ms", "numbers", "size", "statuses", "unknown")
+
+    def __init__(self, first: tuple[Any, ...]) -> None:
+        _, number, self.answer, status, _, _ = first
+        self.count = 1
+        self.numbers: list[int] = [number]
+        self.statuses: dict[int | None, int] = {status: 1}
+        self.unknown = self.answer is None
+        self.differ = False
+        self.ms: float | None = None
+        self.size = 0
+
+    def add(self, row: tuple[Any, ...]) -> None:
+        _, number, answer, status, size, ms = row
+        self.count += 1
+        if self.count <= NUMBERS:
             self.numbers.append(number)
         if status in self.statuses or len(self.statuses) < _STATUSES:
             self.statuses[status] = self.statuses.get(status, 0) + 1
+        if answer is None:
+            self.unknown = True
+        elif self.answer is None:
+            self.answer = answer
+        elif answer != self.answer:
+            self.differ = True
+        if ms is not None:
+            self.ms = (self.ms or 0.0) + ms
+        self.size += size
+
+    @property
+    def cost(self) -> tuple[float, int, int, int]:
+        return self.ms or 0.0, self.size, self.count, -self.numbers[0]
 
 
 def _request(entry: Entry) -> bytes:
@@ -214,13 +254,3 @@ _SETTINGS: Final = (
     """CREATE TABLE seen (number INTEGER PRIMARY KEY, request BLOB, answer BLOB, status INTEGER, size INTEGER, ms REAL,
     method BLOB, url BLOB)""",
 )
-
-# A column beside min(number) is that of the row with this number (sqlite.org/lang_select.html, "bare columns").
-_GROUPS: Final = (
-    "SELECT request, count(*) AS count, min(number) AS first,"
-    " CASE WHEN count(ms) > (ms IS NOT NULL) THEN total(ms) - ifnull(ms, 0) END AS repeats_ms,"
-    " total(size) - size AS repeats_size, min(answer) AS low, max(answer) AS high, count(answer) < count(*) AS unknown"
-    " FROM seen GROUP BY request HAVING count(*) > 1"
-)
-_TOP: Final = f"{_GROUPS} ORDER BY ifnull(repeats_ms, 0) DESC, repeats_size DESC, count DESC, first LIMIT ?"
-_TOTALS: Final = f"SELECT count(*), sum(count - 1), sum(repeats_ms), sum(repeats_size) FROM ({_GROUPS})"  # noqa: S608 - constants

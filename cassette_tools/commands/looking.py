@@ -225,11 +225,11 @@ def duplicates(asked: Asked) -> None:
     from cassette_tools.duplicates import Duplicates
     from cassette_tools.listing import LINE_TYPES
 
-    with Duplicates() as found:
+    with Duplicates() as seen:
         with whole(asked, LINE_TYPES) as (opened, _):
             for entry in _entries(asked, opened):
-                found.add(entry)
-        groups, totals = found.top(asked.top), found.totals()
+                seen.add(entry)
+        groups, totals = seen.found(asked.top)
     if asked.as_json:
         from cassette_tools.views.json import print_duplicate
 
