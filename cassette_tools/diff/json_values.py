@@ -1,8 +1,8 @@
 """JSON read so that nothing is lost that a comparison needs: numbers as they are written, keys that stand twice.
 
-Law: a value is a dict, a list, a str, True, False, None, or bytes: a number as it is written, so that `1.10`, integers of
-any size and NaN are exact, and no number equals a text or a boolean. It never raises for its input, and no depth up to
-DEEPEST exhausts a stack; what is deeper is no JSON here.
+Law: a value is a dict, a list, a str, True, False, None, or bytes: a number as it is written, so that `1.10`, integers
+of any size and NaN are exact, and no number equals a text or a boolean. It never raises for its input, and no depth up
+to DEEPEST exhausts a stack; what is deeper may be no JSON here.
 
 Memory: 10 to 30 times the text.
 """
@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import json
 import re
-from json.decoder import scanstring
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["DEEPEST", "Document", "Tree", "canonical_number", "json_text", "read_json", "type_name"]
+__all__ = ["DEEPEST", "Document", "Tree", "canonical_number", "json_text", "read_json"]
 
 Tree: TypeAlias = Any
 """dict[str, Tree] | list[Tree] | str | bytes (a number) | bool | None"""
@@ -132,7 +131,7 @@ class _DeepReader:
     def _key(self) -> None:
         if self._sign() != '"':
             raise ValueError
-        key, self._at = scanstring(self._text, self._at + 1, False)  # noqa: FBT003 - takes no names
+        key, self._at = _DECODER.raw_decode(self._text, self._at)
         if self._sign() != ":":
             raise ValueError
         self._at += 1
@@ -140,7 +139,7 @@ class _DeepReader:
 
     def _scalar(self, sign: str) -> Tree:
         if sign == '"':
-            value, self._at = scanstring(self._text, self._at + 1, False)  # noqa: FBT003 - takes no names
+            value, self._at = _DECODER.raw_decode(self._text, self._at)
             return value
         found = _SCALAR.match(self._text, self._at)
         if found is None:
@@ -164,15 +163,6 @@ class _DeepReader:
         whole: Any = self._open.pop()
         return (_members(whole) if inside else whole), True
 
-
-def type_name(value: Tree) -> str:
-    """Give the name of a value's JSON type."""
-    if value is None:
-        return "null"
-    return _TYPES[type(value)]
-
-
-_TYPES: Final[dict[type, str]] = {dict: "object", list: "array", str: "string", bytes: "number", bool: "boolean"}
 
 _NUMBER: Final = re.compile(rb"(-?)(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d{1,18}))?")
 

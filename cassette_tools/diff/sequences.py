@@ -1,7 +1,7 @@
 """What stays in place between two sequences: elements of arrays, lines of texts, events, repeated headers.
 
-Law: pairs of equal elements, in order on both sides. Never quadratic: time is n log n, plus `_SMALL` comparisons for each
-short gap. The same input gives the same pairs.
+Law: pairs of equal elements, in order on both sides. Never quadratic: time is n log n, plus `_SMALL` comparisons for
+each short gap. The same input gives the same pairs.
 
 How: what both begin and end with; then elements that stand once on each side, the longest of their sequences that
 agrees (patience), and so on between them; a short gap exactly (longest common subsequence); a long gap without such

@@ -30,6 +30,7 @@ __all__ = [
     "Settled",
     "blanked",
     "name_of_time",
+    "rules_between",
     "settled_number",
     "settled_text",
     "settled_token",
@@ -98,17 +99,16 @@ class Blank(NamedTuple):
 
 def volatile_value(old: str, new: str, *, name: str = "") -> str | None:
     """Give the rule by which two different texts are the same but for what is volatile; None where they are not."""
-    return rule_between(settled_text(old, name), settled_text(new, name))
+    rules = rules_between(settled_text(old, name), settled_text(new, name))
+    return rules[0] if rules else None
 
 
-def rule_between(old: Settled, new: Settled) -> str | None:
-    """Give the rule of the first volatile thing in which two texts differ; None where something else differs, too."""
+def rules_between(old: Settled, new: Settled) -> list[str] | None:
+    """Give the rules of the volatile things in which two texts differ, each once; None where anything else differs."""
     if old.text != new.text:
         return None
-    for (rule, before), (_, after) in zip(old.found, new.found, strict=True):
-        if before != after:
-            return rule
-    return None
+    pairs = zip(old.found, new.found, strict=True)
+    return list(dict.fromkeys(rule for (rule, before), (_, after) in pairs if before != after))
 
 
 def blanked(text: str, name: str = "") -> str:
@@ -349,6 +349,7 @@ for _rule, _names in (
         " x-amz-checksum-crc32c x-amz-checksum-crc64nvme x-amz-checksum-sha1 x-amz-checksum-sha256 x-ms-content-crc64"
         " x-content-digest",
     ),
+    ("length", "content-length"),
     ("connection", "connection keep-alive proxy-connection transfer-encoding te"),
     (
         "client",
