@@ -45,7 +45,7 @@ class Piece:
 
 @dataclass(slots=True)
 class Contents:
-    """A body as what it is. `value`: a JSON tree, fields, pieces, events as dicts, a text. `size`: bytes of all of it."""
+    """A body as what it is. `value`: a JSON tree, fields, pieces, events as dicts, or a text. `size` in bytes."""
 
     kind: Kind
     title: str

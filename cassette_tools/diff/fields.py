@@ -38,13 +38,11 @@ def compare(old: Interaction, new: Interaction, rules: Rules) -> Compared:
     request, response = Findings(compared, "request"), Findings(compared, "response")
     _compare_urls(old.request.url, new.request.url, rules, request)
     _compare_versions(old.request.http_version, new.request.http_version, rules, request)
-    compare_headers(
-        old.request.headers, new.request.headers, rules, "header", request, has_body=_has_body(old.request, new.request)
-    )
+    compare_headers(old.request.headers, new.request.headers, rules, "header", request)
     _compare_bodies(old.request, new.request, rules, request)
     _compare_outcomes(old, new, rules, compared)
     if old.response is not None and new.response is not None:
-        _compare_responses(old.response, new.response, rules, response)
+        _compare_responses(old.response, new.response, rules, response, of_head=old.request.method == "HEAD")
     return compared
 
 
@@ -147,14 +145,10 @@ def _said(error: dict[str, Any], name: str) -> str:
     return value if isinstance(value, str) else "" if value is None else str(value)
 
 
-def _has_body(old: Request | Response, new: Request | Response) -> bool:
-    return any(message.body is not None and not message.body.is_empty() for message in (old, new))
-
-
-def _compare_responses(old: Response, new: Response, rules: Rules, findings: Findings) -> None:
+def _compare_responses(old: Response, new: Response, rules: Rules, findings: Findings, *, of_head: bool) -> None:
     _compare_status(old, new, rules, findings)
     _compare_versions(old.http_version, new.http_version, rules, findings)
-    compare_headers(old.headers, new.headers, rules, "header", findings, has_body=_has_body(old, new))
+    compare_headers(old.headers, new.headers, rules, "header", findings, of_head=of_head)
     _compare_bodies(old, new, rules, findings)
     compare_headers(old.trailers, new.trailers, rules, "trailer", findings)
 

@@ -4,8 +4,7 @@ Law: names have no letter case. The order of headers of different names says not
 one name does. One function takes headers apart for a digest and for a comparison alike.
 
 - Cookies are compared one by one, by name: values that look like a session's are volatile, attributes are compared.
-- Content-Length follows from the body, which is compared itself. Where there is none, as in an answer to HEAD, it is
-  compared.
+- Content-Length follows from the body, which is compared itself. In an answer to HEAD, which has none, it is compared.
 - Whether a header is there is compared, but for those of caches, timings, connections and the client library.
 
 Memory: the headers; caches of `_MOST` lines.
@@ -52,9 +51,9 @@ class Apart(NamedTuple):
     aside: tuple[tuple[Ignored, str], ...]
 
 
-def apart(headers: Headers, rules: Rules, part: Part, *, place: Place = "header", has_body: bool = True) -> Apart:
-    """Take headers apart. `has_body`: what Content-Length tells is there, and compared; an answer to HEAD has none."""
-    lines = _lines(headers, rules, part, place, has_body=has_body)
+def apart(headers: Headers, rules: Rules, part: Part, *, place: Place = "header", of_head: bool = False) -> Apart:
+    """Take headers apart. `of_head`: they are of an answer to HEAD, in which Content-Length is compared."""
+    lines = _lines(headers, rules, part, place, of_head=of_head)
     lines.sort(key=lambda line: line.name)
     compared = tuple((line.name, line.settled.text) for line in lines if not line.absent)
     return Apart(compared, tuple(_aside(lines, part, place)))
@@ -92,13 +91,13 @@ def settled_headers(headers: Headers, rules: Rules, part: Part, *, place: Place 
 
 
 def compare_headers(
-    old: Headers, new: Headers, rules: Rules, place: Place, findings: Findings, *, has_body: bool = True
+    old: Headers, new: Headers, rules: Rules, place: Place, findings: Findings, *, of_head: bool = False
 ) -> None:
     """Compare headers by name. Paths are names in small letters."""
     if old == new:
         return
-    olds = _by_name(_lines(old, rules, findings.part, place, has_body=has_body))
-    news = _by_name(_lines(new, rules, findings.part, place, has_body=has_body))
+    olds = _by_name(_lines(old, rules, findings.part, place, of_head=of_head))
+    news = _by_name(_lines(new, rules, findings.part, place, of_head=of_head))
     for name in [*olds, *(name for name in news if name not in olds)]:
         _compare_lines(olds.get(name, []), news.get(name, []), place, findings)
 
@@ -132,15 +131,15 @@ def _by_name(lines: Sequence[_Line]) -> dict[str, list[_Line]]:
 _NEVER_MISSED: Final = frozenset({"cache", "timing", "connection", "client", "length", "digest"})
 
 
-def _lines(headers: Headers, rules: Rules, part: Part, place: Place, *, has_body: bool) -> list[_Line]:
+def _lines(headers: Headers, rules: Rules, part: Part, place: Place, *, of_head: bool) -> list[_Line]:
     lines: list[_Line] = []
     for name, value in headers:
-        lines.extend(_taken(name, value, rules, part, place, has_body))
+        lines.extend(_taken(name, value, rules, part, place, of_head))
     return lines
 
 
 @lru_cache(maxsize=_MOST)
-def _taken(name: str, value: str, rules: Rules, part: Part, place: Place, has_body: bool) -> tuple[_Line, ...]:
+def _taken(name: str, value: str, rules: Rules, part: Part, place: Place, of_head: bool) -> tuple[_Line, ...]:
     small = name.lower()
     ignored = rules.ignores(part, place, small)
     if ignored is not None:
@@ -150,7 +149,7 @@ def _taken(name: str, value: str, rules: Rules, part: Part, place: Place, has_bo
     if rules.keep_volatile:
         return (_Line(small, small, value, Settled(value), None, absent=False),)
     rule = volatile_header(small)
-    if rule == "length" and not has_body:
+    if rule == "length" and of_head:
         rule = None
     if rule is not None:
         settled = Settled(f"\0{rule}\0", ((rule, value),))
