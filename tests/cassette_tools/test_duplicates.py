@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import subprocess
 import sys
 from collections import defaultdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +20,9 @@ from recorder.errors import CassetteReadError
 from recorder.journal.read import Reader
 from tests.cassette_tools.cassettes import Cassette
 from tests.cassette_tools.running import environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FAILED = {"phase": "connect", "type": "ConnectionError", "message": "no"}
 OTHER = {"phase": "connect", "type": "TimeoutError", "message": "no"}
@@ -166,9 +168,9 @@ def test_groups_and_totals_are_those_of_a_plain_count(rows: list[tuple[str, str,
 
 def test_a_full_disk_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duplicates, "_SETTINGS", (*duplicates._SETTINGS, "PRAGMA max_page_count = 4"))
-    with Duplicates() as found, pytest.raises(CassetteReadError, match=r"SQLITE_FULL.*TMPDIR"):
-        for number in range(10_000):
-            found.add(entry(number, f"https://h/{number}"))
+    listed = [entry(number, f"https://h/{number}") for number in range(10_000)]
+    with pytest.raises(CassetteReadError, match=r"SQLITE_FULL.*TMPDIR"):
+        groups_of(listed)
 
 
 MANY = """
@@ -207,7 +209,7 @@ def test_millions_of_interactions_are_grouped_in_the_same_memory() -> None:
     assert peak(3_000_000) < 110 * 1024
 
 
-def test_nothing_is_left_in_the_folder_for_temporary_files(tmp_path: Any) -> None:
+def test_nothing_is_left_in_the_folder_for_temporary_files(tmp_path: Path) -> None:
     cassette = Cassette()
     for number in range(200):
         cassette.get(f"https://h/{number % 100}?{hashlib.sha256(b'x').hexdigest() * 40}")
@@ -221,4 +223,4 @@ def test_nothing_is_left_in_the_folder_for_temporary_files(tmp_path: Any) -> Non
         timeout=60,
         check=True,
     )
-    assert os.listdir(folder) == []
+    assert list(folder.iterdir()) == []
