@@ -1,5 +1,7 @@
 """`ctools inspect`: parses the arguments, calls what reads, hands the result to a view."""
 
+# ruff: noqa: PLC0415 - each way of looking loads what it needs, and nothing else
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -85,6 +87,22 @@ def inspect(
         ),
     ] = "tail",
     top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="Rows of each table, of each ranking.")] = 10,
+    stale_after: Annotated[
+        float | None,
+        typer.Option(
+            "--stale-after",
+            metavar="DAYS",
+            min=0,
+            help="In a folder: what was recorded longer ago is stale. [default: 180]",
+            show_default=False,
+        ),
+    ] = None,
+    huge: Annotated[
+        str | None,
+        typer.Option(
+            "--huge", metavar="SIZE", help="In a folder: what is larger is huge. [default: 10MB]", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Look into a cassette: summary, list, one interaction.
 
@@ -124,7 +142,10 @@ def inspect(
             raise UsageError("NUMBER shows one interaction, --only filters many: give one of them.")
         _single(asked, number, export=export, part=part, body=body, output=output, force=force)
     elif Path(cassette).is_dir():
-        _folder(asked, chosen)
+        _folder(asked, chosen, stale_after, huge)
+    elif stale_after is not None or huge is not None:
+        given = "--huge" if stale_after is None else "--stale-after"
+        raise UsageError(f"{given} is for folders, and {cassette} is none. Leave it out, or give a folder.")
     else:
         way = chosen[0] if chosen else ""
         _WAYS[way](asked)
@@ -174,8 +195,28 @@ def _single(
         looking.one(asked, number)
 
 
-def _folder(asked: Asked, chosen: list[str]) -> None:
-    raise UsageError("Folders are being built.")
+def _folder(asked: Asked, chosen: list[str], stale_after: float | None, huge: str | None) -> None:
+    from cassette_tools.folder import HUGE, STALE_AFTER, Folder, size_of
+    from cassette_tools.views.console import Page
+    from cassette_tools.views.folder import print_folder, show_folder
+
+    if chosen:
+        raise UsageError(
+            f"{chosen[0]} looks into one cassette, and {asked.cassette} is a folder. Give a file in it, or leave "
+            f"{chosen[0]} out for a table of the cassettes."
+        )
+    folder = Folder(
+        asked.cassette,
+        mode=asked.mode,
+        source=asked.source,
+        only=asked.only,
+        stale_after=STALE_AFTER if stale_after is None else stale_after,
+        huge=HUGE if huge is None else size_of(huge),
+    )
+    if asked.as_json:
+        print_folder(folder)
+    else:
+        show_folder(folder, Page(), top=asked.top)
 
 
 _WAYS: Final[dict[str, Callable[[Asked], None]]] = {
