@@ -1,7 +1,7 @@
 """What a body is, for a comparison: JSON, lines of JSON, a form, parts, events, text or bytes.
 
 Law: the bytes decide and the declared type helps, for types lie. One side is read without a look at the other. What is
-longer than LONGEST bytes is not looked into: it is compared as a whole, by its digest.
+longer than LONGEST bytes, or has more than MOST_VALUES values, is compared as a whole, by its digest.
 
 Memory: the body, and what it is read into: up to 30 times its size for JSON of many small values.
 """
@@ -21,10 +21,13 @@ from cassette_tools.interaction import header
 if TYPE_CHECKING:
     from cassette_tools.interaction import Body, Headers
 
-__all__ = ["LONGEST", "PART_LEVELS", "Contents", "Kind", "Piece", "contents_of", "read_body"]
+__all__ = ["LONGEST", "MOST_VALUES", "PART_LEVELS", "Contents", "Kind", "Piece", "contents_of", "read_body"]
 
 LONGEST: Final = 4 << 20
 """Bytes of a body that are looked into."""
+
+MOST_VALUES: Final = 250_000
+"""Values of JSON, lines of a text, fields of a form that are looked into; a body of more is compared as a whole."""
 
 PART_LEVELS: Final = 3
 """How deep multipart bodies are looked into."""
@@ -86,7 +89,7 @@ def contents_of(data: bytes, content_type: str, level: int = 0) -> Contents:
         pieces = _pieces(data, content_type)
         if pieces is not None:
             return Contents("parts", media, size, pieces, data)
-    if is_event_stream(content_type):
+    if is_event_stream(content_type) and data.count(b"\n") <= MOST_VALUES:
         return Contents("events", "event stream", size, _events(data), data)
     text = _text(data, content_type, media)
     if text is None:
@@ -96,10 +99,19 @@ def contents_of(data: bytes, content_type: str, level: int = 0) -> Contents:
 
 def _of_text(text: str, data: bytes, media: str) -> Contents:
     size = len(data)
-    if media == "application/x-www-form-urlencoded" and "=" in text and "\n" not in text.strip():
+    if text.count("\n") > MOST_VALUES:
+        return Contents("long", "long", size, None, data)
+    if (
+        media == "application/x-www-form-urlencoded"
+        and text.count("&") <= MOST_VALUES
+        and "=" in text
+        and "\n" not in text.strip()
+    ):
         return Contents("form", "form", size, parameters(text.strip()), data)
     lines = _LINES_OF_JSON.search(media) is not None
     if lines or "json" in media or text.lstrip("\ufeff \t\r\n")[:1] in {"{", "["}:
+        if text.count(",") > MOST_VALUES:
+            return Contents("long", "long", size, None, data)
         document = None if lines else read_json(text.removeprefix("\ufeff"))
         if document is not None:
             return Contents("json", "JSON", size, document.root, data)

@@ -8,6 +8,8 @@ Elements are paired by a key that looks like an id (`id`, `key`, `uuid`, `slug`,
 no two the same, else by what is equal; what is left between pairs by likeness. An element that was put in is "added",
 and shifts nothing.
 
+A path names the place in the new value; of what was removed, in the old one.
+
 No recursion. Time n log n, and for each gap between pairs at most `_LIKENESSES` comparisons of elements. Memory: a
 digest for each container of arrays that differ.
 """
@@ -309,7 +311,7 @@ class _Comparison:
             if place not in paired:
                 self._change("added", (trail, start + place), None, value)
         for place in sorted(beside, reverse=True):
-            self._work.append((olds[place], news[beside[place]], below, (trail, start + place)))
+            self._work.append((olds[place], news[beside[place]], below, (trail, start + beside[place])))
 
     def _pairs(self, olds: list[Tree], news: list[Tree], below: Site) -> list[tuple[int, int]]:
         """Pair elements by what is equal, then by likeness between those."""
