@@ -53,6 +53,9 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "report": Entry(
         "cassette_tools.commands.report:report", "Make one HTML page of a cassette, to look at in a browser."
     ),
+    "diff": Entry(
+        "cassette_tools.commands.diff:diff", "Show what changed between two cassettes, or two folders of them."
+    ),
     "convert": Entry("cassette_tools.commands.convert:convert", "Convert cassettes between formats."),
     "resanitize": Entry("cassette_tools.commands.resanitize:resanitize", "Redact cassettes that exist."),
     "scan": Entry("cassette_tools.commands.scan:scan", "Find secrets that were left in cassettes, of any tool."),

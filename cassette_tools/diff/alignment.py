@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from recorder.journal.read import Part
 
-__all__ = ["SAMPLE", "SMALL", "Keys", "Place", "Settled", "align", "in_order"]
+__all__ = ["SAMPLE", "SMALL", "Keys", "Loose", "Place", "Settled", "align", "in_order"]
 
 SMALL: Final = 4_096
 """Cells of a table by which two short runs of responses are matched as well as can be (longest common subsequence)."""
@@ -45,17 +45,19 @@ Which: TypeAlias = Literal["old", "new"]
 Settled: TypeAlias = "Callable[[Which, Part, int], int]"
 """Gives a number for the body of an interaction: equal where bodies differ in volatile things only. 0 for no body."""
 
+Loose: TypeAlias = "Callable[[Which, int], int]"
+"""Gives a number for method and URL of an interaction: equal where they differ in volatile segments only."""
+
 
 class Keys(Protocol):
     """What the alignment needs of a cassette: numbers of 64 bits, equal where the things are, by interaction.
 
-    - `exact`: method, URL and body of the request. `url`: method and URL. `loose`: those without volatile segments.
+    - `exact`: method, URL and body of the request. `url`: method and URL.
     - `firm`: status, headers but volatile ones, and body of the response, or the error. `answer`: without headers.
     """
 
     exact: array[int]
     url: array[int]
-    loose: array[int]
     firm: array[int]
     answer: array[int]
 
@@ -103,19 +105,24 @@ class _Pairs:
         )
 
 
-def align(old: Keys, new: Keys, settled: Settled) -> array[int]:
+def align(old: Keys, new: Keys, settled: Settled, loose: Loose) -> array[int]:
     """Return, for each interaction of the new cassette, the place of its counterpart in the old one; negative for none.
 
-    Raises what `settled` raises. It is asked for a body a few times at most.
+    Raises what `settled` and `loose` raise. They are asked for what is left over only, for a body a few times at most.
     """
     pairs = _Pairs(len(old), len(new))
     matching = _Matching(old, new, settled, pairs)
     for olds, news in _groups(old.exact, range(len(old)), new.exact, range(len(new))):
         matching.match(olds, news)
-    for olds, news in _groups(old.url, *_both(pairs, new.url)):
+    left, others = pairs.left()
+    for olds, news in _groups(old.url, left, new.url, others):
         matching.match_by_request(olds, news)
-    for olds, news in _groups(old.loose, *_both(pairs, new.loose)):
-        matching.match(olds, news)
+    left, others = pairs.left()
+    if left and others:
+        one = {place: loose("old", place) for place in left}
+        other = {place: loose("new", place) for place in others}
+        for olds, news in _groups(one, left, other, others):
+            matching.match(olds, news)
     return pairs.of_new
 
 
@@ -143,13 +150,11 @@ def in_order(partners: array[int], old: int) -> Iterator[Place]:
             yield Place(gone, -1)
 
 
-def _both(pairs: _Pairs, keys: array[int]) -> tuple[list[int], array[int], list[int]]:
-    left_old, left_new = pairs.left()
-    return left_old, keys, left_new
+_Numbers: TypeAlias = "array[int] | dict[int, int]"
 
 
 def _groups(
-    old_keys: array[int], olds: Sequence[int], new_keys: array[int], news: Sequence[int]
+    old_keys: _Numbers, olds: Sequence[int], new_keys: _Numbers, news: Sequence[int]
 ) -> Iterator[tuple[list[int], list[int]]]:
     """Give those that have one key in common, each in its order; what is on one side only is passed over."""
     if not olds or not news:
@@ -168,11 +173,11 @@ def _groups(
             at, beside = end, finish
 
 
-def _sorted(keys: array[int], places: Sequence[int]) -> array[int]:
+def _sorted(keys: _Numbers, places: Sequence[int]) -> array[int]:
     return array("I", sorted(places, key=keys.__getitem__))
 
 
-def _end(keys: array[int], places: array[int], start: int) -> int:
+def _end(keys: _Numbers, places: array[int], start: int) -> int:
     key = keys[places[start]]
     end = start + 1
     while end < len(places) and keys[places[end]] == key:

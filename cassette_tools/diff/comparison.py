@@ -1,8 +1,8 @@
 """The comparison of two cassettes of any formats, as a stream of what differs.
 
 Law: when a `Comparison` is there, both cassettes have been read once, and it is known which interaction stands beside
-which; what differs within a pair is found while its pairings are read. Interactions that are the same are counted, never
-given. Nothing is shown here.
+which; what differs within a pair is found while its pairings are read. Interactions that are the same are counted,
+never given. Nothing is shown here.
 
 Memory: fingerprints of both cassettes, and one pair of interactions.
 """
@@ -11,22 +11,42 @@ from __future__ import annotations
 
 import pickle
 import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Final
 
-from recorder.errors import OutputError
+from cassette_tools.diff.alignment import align, in_order
+from cassette_tools.diff.common_ground import levelled, limits_of, missing_from
+from cassette_tools.diff.fields import compare, settled_body
+from cassette_tools.diff.fingerprint import LINE_TYPES, fingerprints, loose_number
+from cassette_tools.diff.model import Pairing, Side, Totals
+from cassette_tools.formats.cassette_jsonl import interaction_of
+from cassette_tools.interaction import header
+from cassette_tools.selection import wanted_by
+from cassette_tools.source import facts_of, open_cassette
+from recorder.errors import OutputError, RecorderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
     from typing import Self
 
-    from cassette_tools.diff.model import Pairing, Totals
-    from cassette_tools.source import Facts
+    from cassette_tools.diff.alignment import Place, Which
+    from cassette_tools.diff.fingerprint import Fingerprints
+    from cassette_tools.diff.model import Ignored
+    from cassette_tools.diff.rules import Rules
+    from cassette_tools.interaction import Body, Interaction
+    from cassette_tools.source import Facts, OpenCassette
+    from recorder.journal.read import Mode, Part
 
-__all__ = ["Comparison"]
+__all__ = ["Comparison", "compare_cassettes"]
 
 _IN_MEMORY: Final = 4 * 1024 * 1024
 """Bytes of settled pairings that are kept in memory; more go to a file without a name."""
+
+_SETTLED: Final = 8_192
+"""Bodies whose digests without volatile things are remembered while interactions are aligned."""
 
 
 class Comparison:
@@ -34,7 +54,8 @@ class Comparison:
 
     `old` and `new` are what is known of the files; both have been read when this is made. `totals` are complete when
     the pairings have been read to their end. Pairings come in the order of the new cassette; what was removed comes
-    where it stood in the old one. A context manager. Iterating raises what reading bodies raises.
+    where it stood in the old one. Iterating raises what reading bodies raises; with `on_error` it ends there, and
+    `on_error` is called. A context manager.
     """
 
     def __init__(
@@ -49,6 +70,7 @@ class Comparison:
         self.new = new
         self.totals = totals
         self._pairings = pairings
+        self.on_error: Callable[[RecorderError], object] | None = None
         self._close = close
         self._kept: IO[bytes] | None = None
 
@@ -56,9 +78,14 @@ class Comparison:
         if self._kept is not None:
             yield from _restored(self._kept)
             return
-        for pairing in self._pairings:
-            self.totals.add(pairing)
-            yield pairing
+        try:
+            for pairing in self._pairings:
+                self.totals.add(pairing)
+                yield pairing
+        except RecorderError as error:
+            if self.on_error is None:
+                raise
+            self.on_error(error)
 
     def settle(self) -> Totals:
         """Complete the totals before the pairings are read, for a view that begins with them.
@@ -93,6 +120,208 @@ class Comparison:
             self._kept.close()
         if self._close is not None:
             self._close()
+
+
+def compare_cassettes(
+    old: str,
+    new: str,
+    rules: Rules,
+    *,
+    mode: Mode = "tail",
+    source: str | None = None,
+    only: str | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> Comparison:
+    """Compare two cassettes of any formats; one of them may be "-", the standard input.
+
+    `mode` and `source` (a format as --from names it) are those of `open_cassette`, for both. With `only`, a filter
+    expression, interactions that do not match take no part; numbers stay those of the cassette. `on_progress` is called
+    with the bytes that were read so far of both.
+
+    Raises UsageError for a wrong filter, and what opening and reading raise.
+    """
+    with ExitStack() as opened:
+        told = _Told(on_progress)
+        sides = [_read(opened, cassette, rules, mode, source, only, told) for cassette in (old, new)]
+        one, other = sides
+        totals = Totals(old_interactions=len(one.prints), new_interactions=len(other.prints))
+        pairs = _Pairs(one, other, rules, totals)
+        partners = align(one.prints, other.prints, pairs.settled, pairs.loose)
+        pairings = pairs.compared(in_order(partners, len(one.prints)))
+        return Comparison(one.facts, other.facts, pairings, totals, opened.pop_all().close)
+    raise AssertionError("an ExitStack passes errors on")  # pragma: no cover
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """One of the two cassettes, after it was read once. `origin` is None where it holds more than one."""
+
+    opened: OpenCassette
+    prints: Fingerprints
+    facts: Facts
+    origin: str | None
+
+    def interaction(self, place: int, *, contents: bool) -> Interaction:
+        return interaction_of(self.prints.again(self.opened.reader, place, contents=contents))
+
+
+class _Told:
+    """Adds up what was read of several inputs."""
+
+    def __init__(self, tell: Callable[[int], None] | None) -> None:
+        self._tell = tell
+        self._before = 0
+        self.count = 0  # of the input at hand
+
+    def begin(self) -> None:
+        self._before += self.count
+        self.count = 0
+
+    def __call__(self, count: int) -> None:
+        self.count = count
+        if self._tell is not None:
+            self._tell(self._before + count)
+
+
+def _read(
+    stack: ExitStack, cassette: str, rules: Rules, mode: Mode, source: str | None, only: str | None, told: _Told
+) -> _Input:
+    wanted = wanted_by(only)
+    told.begin()
+    opened = stack.enter_context(
+        open_cassette(
+            cassette, mode=mode, types=LINE_TYPES, bodies=True, source=source, seekable=True, on_progress=told
+        )
+    )
+    prints = fingerprints(opened.reader, opened.reader, rules, wanted)
+    origin = next(iter(prints.origins)) if len(prints.origins) == 1 else None
+    return _Input(opened, prints, facts_of(cassette, opened, told.count), origin)
+
+
+class _Pairs:
+    """Compares pairs of interactions, and counts those that are the same."""
+
+    def __init__(self, old: _Input, new: _Input, rules: Rules, totals: Totals) -> None:
+        self._old = old
+        self._new = new
+        self._rules = rules
+        self._totals = totals
+        self._settled = lru_cache(maxsize=_SETTLED)(self._settle)
+
+    def settled(self, which: Which, part: Part, place: int) -> int:
+        """See `alignment.Settled`."""
+        return self._settled(which, part, place)
+
+    def loose(self, which: Which, place: int) -> int:
+        """See `alignment.Loose`."""
+        side = self._old if which == "old" else self._new
+        request = side.interaction(place, contents=False).request
+        return loose_number(request.method, request.url, self._rules)
+
+    def _settle(self, which: Which, part: Part, place: int) -> int:
+        side = self._old if which == "old" else self._new
+        if part == "request" and side.prints.exact[place] == side.prints.url[place]:
+            return 0
+        interaction = side.interaction(place, contents=True)
+        message = interaction.request if part == "request" else interaction.response
+        if message is None:
+            return 0
+        return int.from_bytes(settled_body(message.body, message.headers, self._rules, part)[:8], "big")
+
+    def compared(self, places: Iterable[Place]) -> Iterator[Pairing]:
+        """Give the pairings that are not the same. Raises what reading bodies raises."""
+        self._settled.cache_clear()
+        for place in places:
+            if place.new < 0:
+                pairing = self._alone(self._old, self._new, place.old)
+            elif place.old < 0:
+                pairing = self._alone(self._new, self._old, place.new)
+            else:
+                pairing = self._pair(place)
+            if pairing is not None:
+                yield pairing
+
+    def _alone(self, side: _Input, other: _Input, place: int) -> Pairing | None:
+        interaction = side.interaction(place, contents=False)
+        own = limits_of(side.opened.format, interaction.origin)
+        missing = missing_from(interaction, limits_of(other.opened.format, other.origin), own)
+        if missing is not None:
+            self._totals.ignore({missing: 1})
+            self._pass_over(side)
+            return None
+        shown = _side(interaction, side.prints.number[place])
+        if side is self._old:
+            return Pairing("removed", shown, None)
+        return Pairing("added", None, shown)
+
+    def _pass_over(self, side: _Input) -> None:
+        """Let an interaction take no part that the other format cannot hold."""
+        if side is self._old:
+            self._totals.old_interactions -= 1
+        else:
+            self._totals.new_interactions -= 1
+
+    def _pair(self, place: Place) -> Pairing | None:
+        old, new = self._old.prints, self._new.prints
+        same_bodies = old.bodies[place.old] == new.bodies[place.new]
+        if same_bodies and old.head[place.old] == new.head[place.new]:
+            ignored = old.ignored(place.old, new, place.new)
+            if ignored is not None:
+                self._same(ignored)
+                return None
+        one = self._old.interaction(place.old, contents=not same_bodies)
+        other = self._new.interaction(place.new, contents=not same_bodies)
+        if same_bodies:
+            _share_bodies(one, other)
+        limits = limits_of(self._old.opened.format, one.origin)
+        others = limits_of(self._new.opened.format, other.origin)
+        level, counterpart, looked_past = levelled(one, other, limits, others)
+        found = compare(level, counterpart, self._rules)
+        ignored = {**found.ignored, **looked_past}
+        if not found.changes:
+            self._same(ignored)
+            return None
+        return Pairing(
+            "changed",
+            _side(one, old.number[place.old]),
+            _side(other, new.number[place.new]),
+            found.changes,
+            found.left_out,
+            ignored,
+        )
+
+    def _same(self, ignored: dict[Ignored, int]) -> None:
+        self._totals.same += 1
+        self._totals.ignore(ignored)
+
+
+def _share_bodies(one: Interaction, other: Interaction) -> None:
+    """Let two interactions have the same bodies: it is known that their contents are equal."""
+    other.request.body = _shared(one.request.body, other.request.body)
+    if one.response is not None and other.response is not None:
+        other.response.body = _shared(one.response.body, other.response.body)
+
+
+def _shared(one: Body | None, other: Body | None) -> Body | None:
+    if one is None or other is None:
+        return other
+    if (one.complete, one.incomplete, one.removed) == (other.complete, other.incomplete, other.removed):
+        return one
+    return other
+
+
+def _side(interaction: Interaction, number: int) -> Side:
+    request, response, error = interaction.request, interaction.response, interaction.error
+    return Side(
+        number=number,
+        method=request.method,
+        url=request.url,
+        status=None if response is None else response.status,
+        error=None if error is None else str(error["type"]).rpartition(".")[2],
+        size=None if response is None or response.body is None else response.body.size,
+        total_ms=interaction.timings_ms.get("total"),
+        content_type=None if response is None else header(response.headers, "content-type"),
+    )
 
 
 def _restored(kept: IO[bytes]) -> Iterator[Pairing]:

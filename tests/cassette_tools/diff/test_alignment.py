@@ -41,7 +41,6 @@ class Side:
         self.ones = ones
         self.exact = array("Q", [number("exact", o.path, o.sent, o.nonce) for o in ones])
         self.url = array("Q", [number("url", o.path) for o in ones])
-        self.loose = array("Q", [number("loose", o.path // 10) for o in ones])
         self.firm = array("Q", [number("firm", o.headers, o.body, o.stamp) for o in ones])
         self.answer = array("Q", [number("answer", o.body, o.stamp) for o in ones])
 
@@ -54,13 +53,17 @@ class Run:
 
     def __init__(self, old: Sequence[One], new: Sequence[One]) -> None:
         self.old, self.new, self.asked = old, new, 0
-        partners = align(Side(old), Side(new), self.settled)
+        partners = align(Side(old), Side(new), self.settled, self.loose)
         self.places = list(in_order(partners, len(old)))
 
     def settled(self, which: Which, part: Part, place: int) -> int:
         self.asked += 1
         one = (self.old if which == "old" else self.new)[place]
         return number("sent", one.sent) if part == "request" else number("body", one.body)
+
+    def loose(self, which: Which, place: int) -> int:
+        one = (self.old if which == "old" else self.new)[place]
+        return number("loose", one.path // 10)
 
     @property
     def pairs(self) -> list[Place]:
@@ -324,7 +327,7 @@ def lines_run(old: list[One], new: list[One]) -> int:
     before = sys.gettrace()
     sys.settrace(call)  # type: ignore[arg-type] # takes frames
     try:
-        align(one, other, settled)
+        align(one, other, settled, lambda which, place: (old if which == "old" else new)[place].path // 10)
     finally:
         sys.settrace(before)
     return count
