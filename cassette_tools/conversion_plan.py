@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cassette_tools.formats import Format
     from recorder.errors import RecorderError
 
-__all__ = ["Job", "Plan", "plan"]
+__all__ = ["Job", "Plan", "plan", "stem_of"]
 
 _OURS: Final = "jsonl"
 _EVERYDAY: Final = "vcrpy-yaml"
@@ -55,7 +55,7 @@ class Job:
         to = self.to or _counterpart(self.inputs[0], source)
         target = self.target
         if self.beside and target is not None:
-            target = target.with_name(_stem(target.name) + _suffix(to, self.packing))
+            target = target.with_name(stem_of(target.name) + _suffix(to, self.packing))
         return Job(self.inputs, target, to, self.packing, walked=self.walked)
 
 
@@ -187,7 +187,7 @@ def _suffix(to: Format, packing: str | None) -> str:
     return own + next((suffix for suffix, one in SUFFIXES.items() if one == packing), "")
 
 
-def _stem(name: str) -> str:
+def stem_of(name: str) -> str:
     """Give a file's name without the suffixes that tell its format."""
     for suffix in SUFFIXES:
         if name.lower().endswith(suffix):
