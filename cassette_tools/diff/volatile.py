@@ -152,7 +152,8 @@ _ID: Final = re.compile(r"(?=.*\d)[\x21-\x7e]{4,}|[A-Za-z+/=_-]{16,}", re.DOTALL
 _SHORT_OPAQUE: Final = re.compile(_OPAQUE + r"{8,}")
 _LONG_OPAQUE: Final = re.compile(_OPAQUE + r"{16,}|[A-Za-z0-9+/_=-]{32,}")
 _CURSOR: Final = re.compile(
-    r"(?!\d*$)(?!\d{4}-\d\d)(?:" + _OPAQUE + r"{8,}|[A-Za-z0-9+/_-]{10,}={1,2}|[A-Za-z0-9+/_%=-]{24,})"
+    r"(?!\d*$)(?!\d{4}-\d\d)(?:(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9+_~%=|-]{10,}|[A-Za-z0-9+/_-]{10,}={1,2}"
+    r"|(?=(?:[^A-Z]*[A-Z]){4})(?=(?:[^a-z]*[a-z]){3})[A-Za-z0-9+_=-]{16,}|[A-Za-z0-9+_%=-]{24,})"
 )
 _SECRET: Final = re.compile(r"[\x21-\x7e]{8,}")
 _NONCE: Final = re.compile(r"[\x21-\x7e]{4,}")
@@ -410,10 +411,10 @@ _SPAN: Final = re.compile(
     r"|(?P<address>(?<=[ =])0x[0-9a-fA-F]{6,16}(?=[>\s,)]|$))"
     r"|(?P<csp>(?<=nonce-)[A-Za-z0-9+/_-]{6,}={0,2}|(?<=nonce=[\"'])[^\"'<>]{4,200})"
     r"|(?P<hidden>(?:name|property)=[\"'](?P<field>[\w.:\[\]-]{1,80})[\"'](?P<between>[^<>]{0,200}?\s(?:value|content)=[\"']))(?P<filled>[^\"'<>]{1,500})"
-    r"|(?P<ask>[?&](?:amp;)?(?P<param>[A-Za-z0-9_.~-]{1,60})=)(?P<given>[^&\s\"'<>#\\]{1,4000})",
+    r"|(?P<ask>[?&](?:amp;)?(?P<param>[A-Za-z0-9_.~-]{1,60})=)(?P<given>[^?&\s\"'<>#\\]{1,4000})",
 )
 _MAYBE: Final = re.compile(
-    r"\d[T:t -]\d|\d-[0-9a-fA-F]{4}|eyJ|REDACTED-|redacted-|[=:( ]0x|nonce|[?&][\w.;~-]+=|\bname=|:\d|%3A|[a-fA-F]-[0-9a-fA-F]{4}-|\d, |port="
+    r"\d[T:t -]\d|\d-[0-9a-fA-F]{4}|eyJ|REDACTED-|redacted-|[=:( ]0x|nonce|[?&][\w.;~-]+=|\bname=|:\d|%3A|[a-fA-F]-[0-9a-fA-F]{4}-|\d'?, \d|port="
 )
 
 
