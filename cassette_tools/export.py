@@ -62,8 +62,9 @@ def exported(interaction: Interaction, number: int, kind: str) -> Exported:
 def _program(interaction: Interaction, number: int, kind: str, lost: set[str]) -> Iterator[bytes] | None:
     if kind == "python":
         from cassette_tools.formats.requests_script import program
+        from cassette_tools.requests_call import call
 
-        return program(interaction, number, lost)
+        return call(interaction, number) or program(interaction, number, lost)
     if kind == "curl":
         from cassette_tools.formats.curl import command
     else:

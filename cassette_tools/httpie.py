@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from cassette_tools.formats.curl import as_argument, in_base64, quoted
 from cassette_tools.formats.requests_script import KEPT
+from cassette_tools.requests_call import CHANGED_ESCAPE
 from cassette_tools.resend import resend_of
 
 if TYPE_CHECKING:
@@ -40,9 +41,6 @@ _MOST: Final = 512 * 1024
 
 _PLAIN_PATH: Final = re.compile(r"https?://[^/?]+(?:/[0-9A-Za-z_~-][0-9A-Za-z._~-]*)*/?(?:\?.*)?", re.IGNORECASE)
 """URLs with a path that HTTPie does not change; others need --path-as-is."""
-
-_ESCAPED: Final = re.compile(r"%(?:2[dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aAeE])")
-"""Escapes of unreserved characters, which requests takes off in queries (`requote_uri` in its utils.py)."""
 
 _EATEN: Final = re.compile(r"(?<!\\)(?:\\\\)*\\[:;=@]")
 """A backslash that HTTPie takes for an escape, and that has no escape itself (`tokenize` in its cli/argtypes.py)."""
@@ -94,7 +92,7 @@ def _items(again: Resend) -> list[str]:
     items: list[str] = []
     left = _MOST
     for name, value in again.headers:
-        if name.lower() == "host" and value == again.authority:
+        if _is_default(again, name, value):
             continue
         item = _item(name, value)
         if item is None or len(item) > min(left, _LONGEST):
@@ -106,6 +104,20 @@ def _items(again: Resend) -> list[str]:
         items.append("Content-Length:0")  # of others it is sent anyhow
     own = (*_DEFAULTS, "Content-Type") if again.body is not None and not again.body.is_empty() else _DEFAULTS
     return [*items, *(f"{name}:" for name in own if not again.has(name.lower()))]
+
+
+def _is_default(again: Resend, name: str, value: str) -> bool:
+    """Tell whether HTTPie sends this header by itself, as it is."""
+    small = name.lower()
+    if sum(given.lower() == small for given, _ in again.headers) > 1:
+        return False
+    if small == "host":
+        return value == again.authority
+    with_data = again.body is not None and not again.body.is_empty()  # (Accept-Encoding depends on what is installed.)
+    return (name, value) in {
+        ("Connection", "keep-alive"),
+        ("Content-Type", "application/json") if with_data else ("Accept", "*/*"),
+    }
 
 
 def _item(name: str, value: str) -> str | None:
@@ -128,7 +140,7 @@ def _tell_lost(again: Resend, version: str | None) -> None:
     if again.target is not None:
         again.lost.add("target")
     query = again.url.partition("?")[2]
-    if not again.method.isupper() or not KEPT.fullmatch(again.url) or _ESCAPED.search(query):
+    if not again.method.isupper() or not KEPT.fullmatch(again.url) or CHANGED_ESCAPE.search(query):
         again.lost.add("unsendable")
     if again.body is None and again.method.upper() not in {"GET", "HEAD", "OPTIONS"}:
         again.lost.add("empty-bodies")

@@ -66,7 +66,7 @@ def write(elements: Iterable[Element], options: WriteOptions) -> Iterator[bytes]
 
 def _request(interaction: Interaction, number: int, options: WriteOptions) -> Iterator[bytes]:
     lost: set[str] = set()
-    sending = command(interaction, lost)
+    sending = _sending(interaction, lost, brief=False)
     if sending is None:
         yield b"# left out: its method or its URL is none that curl can be told\n"
     else:
@@ -78,10 +78,15 @@ def _request(interaction: Interaction, number: int, options: WriteOptions) -> It
 
 
 def command(interaction: Interaction, lost: set[str]) -> Iterator[bytes] | None:
-    """Give the shell command that sends a request again, without a line end; None where curl cannot be told it.
+    """Give the shell command that sends one request again, without a line end; None where curl cannot be told it.
 
-    `lost` takes the names of the facets that are left out, at once.
+    It says no more than is needed: unlike in a script the user's .curlrc is read. `lost` takes the names of the facets
+    that are left out, at once.
     """
+    return _sending(interaction, lost, brief=True)
+
+
+def _sending(interaction: Interaction, lost: set[str], *, brief: bool) -> Iterator[bytes] | None:
     again = resend_of(interaction.request)
     if again is None or len(again.method) + len(again.url) > _LONGEST_WORD:
         lost.add("unsendable")
@@ -89,7 +94,30 @@ def command(interaction: Interaction, lost: set[str]) -> Iterator[bytes] | None:
     _leave_out_long(again)
     arguments = [_FIXED, *_version(again, interaction.request.http_version), *_line(again), *_headers(again)]
     lost |= again.lost
-    return _command(again, arguments)
+    return _command(again, _brief(again, arguments) if brief else arguments)
+
+
+def _brief(again: Resend, arguments: list[str]) -> list[str]:
+    """Leave out what curl does by itself."""
+    names = [name.lower() for name, _ in again.headers]
+    implied = {"--request GET" if again.body is None else "--request POST"}
+    if names.count("accept") == 1:
+        implied.add("--header 'Accept: */*'")
+    if names.count("content-type") == 1 and again.body is not None:
+        implied.add("--header 'Content-Type: application/x-www-form-urlencoded'")
+    if again.url.startswith("http:"):
+        implied.add("--http1.1")
+    url = f"--url {quoted(again.url)}"
+    start = "curl"
+    if _GLOB.search(again.url):
+        start += " --globoff"
+    if "/." in again.url:
+        start += " --path-as-is"
+    start += url.removeprefix("--url")
+    return [start, *(argument for argument in arguments[1:] if argument not in implied and argument != url)]
+
+
+_GLOB: Final = re.compile(r"[\[\]{}]")
 
 
 def _leave_out_long(again: Resend) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cassette_tools.interaction import Body, Element, Interaction
     from cassette_tools.resend import Resend
 
-__all__ = ["FORMAT", "KEPT", "program"]
+__all__ = ["FORMAT", "KEPT", "literal", "program"]
 
 _BEGINNING: Final = b'''"""Requests of a cassette, to be sent again with requests. Written by ctools.
 
@@ -140,7 +140,7 @@ def _call(again: Resend) -> Iterator[bytes]:
     lines += [f"        ({name!a}, {value!a})," for name, value in _headers(again)]
     yield "\n".join([*lines, "    ],\n"]).encode("ascii")
     if again.body is not None:
-        yield from _literal(again.body)
+        yield from literal(again.body)
     yield b")\n"
 
 
@@ -153,7 +153,8 @@ def _headers(again: Resend) -> Iterator[tuple[str, str]]:
             yield "Content-Length", str(again.body.size)
 
 
-def _literal(body: Body) -> Iterator[bytes]:
+def literal(body: Body) -> Iterator[bytes]:
+    """Give a body as a literal of Python in lines indented by four spaces, with a comma behind."""
     if body.size <= _SHORT and body.stream is None:
         yield f"    {body.read()!r},\n".encode("ascii")
         return
