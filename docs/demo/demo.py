@@ -1,4 +1,4 @@
-"""What `make demo` shows: a real client recorded against a real HTTPS server, its cassette, other formats, its secrets.
+"""What `make demo` shows: a real client recorded, its cassette, other formats, its secrets, a comparison, a report.
 
 Law: every command is printed as it can be typed, and then run; what follows is its own output. A command that ends
 otherwise than it should is told, and the demo fails. The server is a process of its own on loopback and ends with the
@@ -36,7 +36,7 @@ def main() -> int:
         shutil.copy(origin.bundle, OUTPUT / "ca.pem")
         program = f"python client.py {origin.url} ca.pem"
         tell(f"an HTTPS server of the tests runs at {origin.url}; you are in {OUTPUT.name}/")
-        results = [*record(program), *convert(), *redact(program)]
+        results = [*record(program), *look(), *convert(), *redact(program), *compare(program)]
     tell("done; everything is in demo-output/")
     return 0 if all(results) else 1
 
@@ -54,6 +54,18 @@ def record(program: str) -> list[bool]:
         show("ls -l download.bin cassette.jsonl"),
         tell("the client sent a token with each request, and a password; how many lines of the cassette have one?"),
         show(f"{GREP} cassette.jsonl", code=1),
+    ]
+
+
+def look() -> list[bool]:
+    """Show other ways to look into the cassette."""
+    return [
+        tell("where the time and the bytes went"),
+        show("ctools inspect cassette.jsonl --stats"),
+        show("ctools inspect cassette.jsonl --slowest --top 3"),
+        show("ctools inspect cassette.jsonl --errors"),
+        tell("one request as a command, to make it again"),
+        show("ctools inspect cassette.jsonl 41 --export curl"),
     ]
 
 
@@ -91,6 +103,17 @@ def redact(program: str) -> list[bool]:
         show(f"{GREP} old.jsonl", code=1),
         show("ctools resanitize --check old.jsonl"),
         show("ctools scan ."),
+    ]
+
+
+def compare(program: str) -> list[bool]:
+    """Show what a second recording, of the program's next release, has that is new; and a page to look at."""
+    return [
+        tell("the program's next release is recorded: what does it do differently? exit code 1: something"),
+        show(f"RELEASE=2 ctools record -q -o next.jsonl -- {program}"),
+        show("ctools diff cassette.jsonl next.jsonl", code=1),
+        tell("the whole recording as one page, to open in a browser"),
+        show("ctools report next.jsonl -o report.html"),
     ]
 
 
