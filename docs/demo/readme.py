@@ -2,7 +2,8 @@
 
 Law: it runs the demo's own client against the demo's server, in a folder of its own, and replaces what stands between
 the marks by what each command printed; only the server's port is made 8443, so that the page does not change for
-nothing. There is a cassette old.jsonl beside, recorded without redaction. A command may answer "no" (exit code 1), but
+nothing. There is a cassette old.jsonl beside, recorded without redaction, and a cassette next.jsonl of the program's
+next release. A command may answer "no" (exit code 1), but
 must not fail. Run it after a change of what commands print: `python docs/demo/readme.py`.
 """
 
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 PROGRAM = "python app.py"
 OLD = f"ctools record --quiet --no-redact -o old.jsonl -- {PROGRAM}"
+NEXT = f"RELEASE=2 ctools record --quiet -o next.jsonl -- {PROGRAM}"
 
 sys.path.insert(0, str(ROOT))
 
@@ -54,6 +56,7 @@ def main() -> None:
             return f"<!-- output of: {command} -->\n\n```console\n$ {command}\n{run(command)}\n```\n\n<!-- end -->"
 
         run(OLD)
+        run(NEXT)
         page = README.read_text(encoding="utf-8")
         README.write_text(
             re.sub(r"<!-- output of: (.*?) -->.*?<!-- end -->", output, page, flags=re.DOTALL), encoding="utf-8"
