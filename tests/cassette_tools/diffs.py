@@ -155,7 +155,7 @@ def every_kind() -> Comparison:
         change("header", "x-old", "1", None),
         change("header", "x-new", None, ""),
         change("trailer", "digest", "a", "b"),
-        change("presence", "", "404", None),
+        change("presence", "response", "404", None),
         change("presence", "body", None, "1.2 kB of JSON"),
         change("type", "", "JSON", "text", action="retyped"),
         change("json", '$["a b"].c', "1", '"1"', action="retyped"),
@@ -166,7 +166,7 @@ def every_kind() -> Comparison:
         change("line", "30", "one\ntwo\nthree", "one", before=(), after=(), new_line=32),
         change("binary", "", "sha256:0011, 5 B", "sha256:2233, 6 B"),
         change("error", "message", "timed out", "connection refused", part="error"),
-        change("presence", "", None, "connect refused", part="error"),
+        change("presence", "error", None, "connect refused", part="error"),
         change("complete", "", "whole", "cut short"),
     ]
     return comparison(

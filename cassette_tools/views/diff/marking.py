@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import re
 from difflib import SequenceMatcher
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Run", "elided", "marked"]
 
@@ -19,6 +22,9 @@ _MOST_WORDS: Final = 120
 
 _ANCHOR: Final = 2
 """Characters that a run needs for counting as the same between two differing ones: a comma alone says nothing."""
+
+_LONG_WORD: Final = 16
+"""Characters from which on two words are compared by what they begin and end with."""
 
 _LEAST_SHARE: Final = 0.25
 """The share of the shorter text that has to be the same; below it the whole texts are marked."""
@@ -76,8 +82,8 @@ def _whole(text: str) -> list[Run]:
     return [Run(text, differs=True)] if text else []
 
 
-def _common(first: list[str], second: list[str]) -> int:
-    """Count the words that both begin with."""
+def _common(first: Sequence[str], second: Sequence[str]) -> int:
+    """Count the words, or the characters, that both begin with."""
     count = 0
     for one, other in zip(first, second, strict=False):
         if one != other:
@@ -107,6 +113,20 @@ def _add_same(runs: tuple[list[Run], list[Run]], text: str) -> None:
 
 
 def _add_differing(runs: tuple[list[Run], list[Run]], old: str, new: str) -> None:
+    """Add what differs. Of long words, such as base64, that begin and end alike only the middles differ."""
+    head, tail = _ends(old, new)
+    _add_same(runs, old[:head])
     for side, text in zip(runs, (old, new), strict=True):
-        if text:
-            side.append(Run(text, differs=True))
+        if len(text) > head + tail:
+            side.append(Run(text[head : len(text) - tail], differs=True))
+    _add_same(runs, old[len(old) - tail :])
+
+
+def _ends(old: str, new: str) -> tuple[int, int]:
+    """Count the characters that two texts begin and end with alike; none where these are few, or the texts short."""
+    shorter = min(len(old), len(new))
+    if shorter < _LONG_WORD:
+        return 0, 0
+    head = _common(old, new)
+    tail = _common(old[head:][::-1], new[head:][::-1])
+    return (head, tail) if head + tail >= shorter // 2 else (0, 0)

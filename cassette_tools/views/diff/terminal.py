@@ -59,6 +59,9 @@ _ROWS: Final = 8
 """Lines of a terminal that one value may take."""
 
 _SHORT: Final = 30
+"""Characters up to which both values may stand in one line."""
+
+_SEEN: Final = 10
 """Characters up to which the place of a difference in a value is seen without a mark."""
 
 _RULES_SHOWN: Final = 8
@@ -337,7 +340,8 @@ def _put(sign: str, rows: list[Row], style: str, indent: int, page: Page) -> Non
 def _lines(sign: str, rows: list[Row], style: str, page: Page) -> list[Text]:
     """Give the lines of a value: each row behind its sign, and carets under what differs where colour cannot tell."""
     lines = []
-    told = sum(len(run.text) for row in rows for run in row) > _SHORT // 3
+    longest = max(sum(len(run.text) for run in row) for row in rows)
+    told = longest > _SEEN and (page.width is not None or longest <= _READABLE)
     partly = len({run.differs for row in rows for run in row}) == 2
     for row in rows:
         line = Text(f"{sign} ", style)

@@ -126,7 +126,7 @@ def label(change: Change) -> str:
     A thing that there is once has no path: "response status", "error".
     """
     if change.place == "presence":
-        return f"{change.part} {change.path}".rstrip()
+        return change.part if change.path == change.part else f"{change.part} {change.path}".rstrip()
     if change.part == "error":
         return f"error {change.path}".rstrip()
     return f"{change.part} {change.place} {change.path}".rstrip()

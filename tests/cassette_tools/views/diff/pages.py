@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import io
 import os
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 from unittest import mock
 
 from cassette_tools.views.console import Page
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from cassette_tools.diff.comparison import Comparison
     from cassette_tools.diff.folders import FolderComparison
+
+    _Sample: TypeAlias = "Callable[[], Comparison | FolderComparison]"
 
 __all__ = ["GOLDEN", "TEXTS", "shown", "written"]
 
@@ -65,7 +68,7 @@ def written(
 
 
 def _texts() -> dict[str, Callable[[], str]]:
-    samples: dict[str, Callable[[], Comparison | FolderComparison]] = {
+    samples: dict[str, _Sample] = {
         "small": diffs.small,
         "every-kind": diffs.every_kind,
         "folder": diffs.folder,
@@ -75,11 +78,19 @@ def _texts() -> dict[str, Callable[[], str]]:
     texts: dict[str, Callable[[], str]] = {}
     for name, sample in samples.items():
         for width in (40, 100, 160, None):
-            texts[f"{name}-{width or 'piped'}.txt"] = lambda sample=sample, width=width: shown(sample(), width)
-        texts[f"{name}.diff"] = lambda sample=sample: shown(sample(), None, view=unified.show)
-        texts[f"{name}.md"] = lambda sample=sample: written(sample(), markdown.show)
-        texts[f"{name}.json"] = lambda sample=sample: written(sample(), json.show)
+            texts[f"{name}-{width or 'piped'}.txt"] = partial(_shown, sample, width, terminal.show)
+        texts[f"{name}.diff"] = partial(_shown, sample, None, unified.show)
+        texts[f"{name}.md"] = partial(_written, sample, markdown.show)
+        texts[f"{name}.json"] = partial(_written, sample, json.show)
     return texts
+
+
+def _shown(sample: _Sample, width: int | None, view: Callable[[Comparison | FolderComparison, Page], None]) -> str:
+    return shown(sample(), width, view=view)
+
+
+def _written(sample: _Sample, view: Callable[[Comparison | FolderComparison, io.StringIO], None]) -> str:
+    return written(sample(), view)
 
 
 TEXTS: Final = _texts()

@@ -83,8 +83,9 @@ def test_old_and_new_are_beside_each_other_where_there_is_room(
     path = made(diffs.small())
     for size, beside in (((1280, 900), True), (PHONE, False)):
         page = open_page(path, size=size).page
-        boxes = [page.locator(f".change:not(.titles) > .{side}").first.bounding_box() for side in ("old", "new")]
-        old, new = (box or {} for box in boxes)
+        old, new = (page.locator(f".change:not(.titles) > .{side}").first.bounding_box() for side in ("old", "new"))
+        assert old is not None
+        assert new is not None
         assert (old["y"] == new["y"]) == beside
         assert (old["x"] == new["x"]) != beside
 

@@ -27,6 +27,13 @@ def brackets(runs: list[Run]) -> str:
         ("", "", "", ""),
         ("max-age=60, private", "max-age=300, public", "max-age=[60], [private]", "max-age=[300], [public]"),
         ("wholly other words", "nothing in common", "[wholly other words]", "[nothing in common]"),
+        (
+            "a" * 20 + "bbb" + "c" * 20,
+            "a" * 20 + "dd" + "c" * 20,
+            f"{'a' * 20}[bbb]{'c' * 20}",
+            f"{'a' * 20}[dd]{'c' * 20}",
+        ),
+        ("a" * 30, "a" * 32, "a" * 30, f"{'a' * 30}[aa]"),
         ("prefix", "prefixed", "[prefix]", "[prefixed]"),
     ],
 )
@@ -36,6 +43,8 @@ def test_what_differs_is_marked_by_words(old: str, new: str, marked_old: str, ma
 
 @given(WORDS, WORDS)
 @example("a,b", "c,d")
+@example("a" * 18, "a" * 17)
+@example("a" * 18 + "bab", "a" * 18 + "b")
 def test_what_is_not_marked_is_the_same_text_on_both_sides_and_nothing_is_lost(old: str, new: str) -> None:
     first, second = marked(old, new)
     assert "".join(run.text for run in first) == old

@@ -5,7 +5,7 @@ import re
 import pytest
 from rich.cells import cell_len
 
-from cassette_tools.diff.model import Pairing
+from cassette_tools.diff.model import Ignored, Pairing
 from tests.cassette_tools import diffs
 from tests.cassette_tools.diffs import change, comparison, pairing, side
 from tests.cassette_tools.views.diff.pages import shown
@@ -127,7 +127,7 @@ def test_without_differences_it_says_so_and_what_was_ignored() -> None:
 
 
 def test_what_is_neither_volatile_nor_asked_for_is_said_apart() -> None:
-    text = shown(comparison([], same=1, ignored={diffs.Ignored("formatting", "response json $"): 2}), None)
+    text = shown(comparison([], same=1, ignored={Ignored("formatting", "response json $"): 2}), None)
     assert "Not compared:\n  formatting  response json $ 2\n" in text
     assert "volatile" not in text
 
