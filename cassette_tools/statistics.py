@@ -120,12 +120,18 @@ class Statistics:
         self._waiting_count = 0
         self._batches = 0
 
-    def take(self, head: Mapping[str, Any]) -> None:
-        """Take one interaction.
+    def match(self, buffer: bytearray, start: int, end: int) -> bool:  # noqa: ARG002 - see parts.Figures
+        """Take no line unparsed: header fields are asked for the content type."""
+        return False
+
+    def take(self, line_type: str, head: Mapping[str, Any]) -> None:
+        """Take one line; of other types than interaction nothing.
 
         Raises KeyError, TypeError, AttributeError, ValueError, OverflowError for a malformed one, which then leaves no
         trace.
         """
+        if line_type != "interaction":
+            return
         request, response = head["request"], head.get("response")
         failed = head.get("error") is not None
         method = request["method"]
@@ -213,7 +219,7 @@ def collect(lines: Iterable[Line], wanted: Wanted | None = None) -> Statistics:
         if wanted is not None and not wanted(line, number):
             continue
         try:
-            take(line.head)
+            take(line.type, line.head)
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise bad_line(line) from error
     return statistics.finish()

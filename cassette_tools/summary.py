@@ -14,8 +14,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
+from cassette_tools.columns import Columns, columns_of, joined, row_of
 from cassette_tools.endpoint import endpoint_of
 from cassette_tools.histogram import Histogram
 from cassette_tools.series import Series
@@ -26,6 +27,7 @@ from recorder.model import Interaction
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from cassette_tools.columns import Row
     from cassette_tools.selection import Wanted
     from recorder.journal.read import Line
 
@@ -56,10 +58,16 @@ _FIGURES: Final = 100
 _GROWTH: Final = 20
 
 _BATCH: Final = 512  # interactions that are counted together
+_ROWS_TOGETHER: Final = 2048  # the same of those that were not parsed
 _LONGEST: Final = 1e15  # milliseconds, as in recorder.model
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 _BodyFigures: TypeAlias = tuple[int, int, str | None]  # bytes stored, bytes on the wire, why it is incomplete
+_Body: TypeAlias = _BodyFigures | tuple[None, None, None]
+_NO_BODY: Final = (None, None, None)
+_TALLIES: Final = (
+    "hosts", "endpoints", "methods", "statuses", "failures", "clients", "processes", "tls", "redactions"
+)  # fmt: skip
 _T = TypeVar("_T")
 
 
@@ -113,8 +121,15 @@ class Process:
     ended: bool = False  # whether it wrote its end line
 
     def merge(self, other: Process) -> None:
-        """Add the interactions of another process. What it was cannot be added."""
+        """Add the interactions of a later part of a process. Of another process only their number can be added."""
         self.count += other.count
+        if self.pid is None:
+            self.pid = other.pid
+        if self.rss_first is None:
+            self.rss_first = other.rss_first
+        if other.rss_last is not None and other.rss_largest is not None:
+            self.rss_last = other.rss_last
+            self.rss_largest = max(self.rss_largest or 0, other.rss_largest)
 
 
 @dataclass(slots=True)
@@ -125,13 +140,18 @@ class Sizes:
     wire_total: int = 0
     incomplete: Tally[Count] = field(default_factory=lambda: Tally(Count, _ROWS))
 
-    def add(self, bodies: Sequence[_BodyFigures]) -> None:
-        """Count bodies."""
-        self.stored.add([stored for stored, _, _ in bodies])
-        self.wire_total += sum([wire for _, wire, _ in bodies])
-        for _, _, gap in bodies:
-            if gap is not None:
-                self.incomplete.row(gap).count += 1
+    def add(self, stored: Sequence[int], wire: Sequence[int], gaps: Sequence[str]) -> None:
+        """Count bodies: their sizes as stored, those on the wire, and why some are incomplete."""
+        self.stored.add(stored)
+        self.wire_total += sum(wire)
+        for gap in gaps:
+            self.incomplete.row(gap).count += 1
+
+    def merge(self, other: Sizes) -> None:
+        """Add the bodies of a later part."""
+        self.stored.merge(other.stored)
+        self.wire_total += other.wire_total
+        self.incomplete.merge(other.incomplete)
 
 
 @dataclass(slots=True)
@@ -189,35 +209,22 @@ class Diagnosis:
         self.count += other.count
 
 
-class _Columns(NamedTuple):
-    """What is counted of a batch of interactions, a column for each figure."""
-
-    process: tuple[str, ...]
-    pid: tuple[int | None, ...]
-    client: tuple[str, ...]
-    tls: tuple[str | None, ...]  # None: not known
-    reused: tuple[object, ...]
-    rss: tuple[int | None, ...]
-    method: tuple[str, ...]
-    address: tuple[tuple[str, str], ...]
-    status: tuple[int | None, ...]
-    reason: tuple[str | None, ...]  # phase and type of a failure
-    started: tuple[float | None, ...]
-    ended: tuple[float | None, ...]
-    connect: tuple[float | None, ...]
-    first_byte: tuple[float | None, ...]
-    total: tuple[float | None, ...]
-    sent: tuple[_BodyFigures | None, ...]
-    got: tuple[_BodyFigures | None, ...]
-
-
 class Summary:
-    """The figures of a cassette, gathered line by line with `take`. Bounds: a few MB, whatever it is given."""
+    """The figures of a cassette, gathered line by line with `take`. Bounds: a few MB, whatever it is given.
+
+    Those of a part of a cassette are made by `of_part`: what a part cannot know (to which run its first interactions
+    belong, whose end line it has) is kept until `merge` adds it to what came before. `match` takes a line unparsed.
+    """
 
     __slots__ = (
         "_batch",
+        "_failed",
         "_first",
         "_last",
+        "_rows",
+        "_rss",
+        "_story",
+        "_uncounted",
         "clients",
         "connect",
         "diagnoses",
@@ -263,7 +270,11 @@ class Summary:
         self.connect = Histogram()  # milliseconds
         self.memory = Series()  # resident bytes, by interaction
         self.diagnoses: Tally[Diagnosis] = Tally(Diagnosis, 20)
-        self._batch: list[tuple[Any, ...]] = []
+        self._batch: list[tuple[int, Row]] = []  # interactions that were parsed; each with how many _rows it came after
+        self._rows: list[Row] = []  # those that were not
+        self._story: list[tuple[str, Any]] | None = None  # of a part: lines, and counts of interactions between them
+        self._rss: list[int | None] = []  # of a part
+        self._uncounted = self._failed = 0  # of a part: interactions since the last line of its story
         self._first = math.inf  # seconds of the epoch
         self._last = -math.inf
 
@@ -277,15 +288,59 @@ class Summary:
         """When the last interaction ended."""
         return _datetime(self._last)
 
+    @classmethod
+    def of_part(cls) -> Summary:
+        """Make one for a part of a cassette. Memory: the part's lines but for interactions and bodies, too."""
+        summary = cls()
+        summary._story = []
+        return summary
+
     def finish(self) -> Summary:
         """Count what was taken last, and return the summary. To be called before any figure is read."""
         self._count_batch()
+        self._tell_count()
         return self
+
+    def merge(self, part: Summary) -> None:
+        """Add the figures of the part that follows what was added before. `part` is finished, and was made for that."""
+        self.interactions += part.interactions
+        for name in _TALLIES:
+            getattr(self, name).merge(getattr(part, name))
+        for name in ("latency", "first_byte", "connect"):
+            getattr(self, name).merge(getattr(part, name))
+        self.requests.merge(part.requests)
+        self.responses.merge(part.responses)
+        self.memory.add(part._rss)
+        self.removed += part.removed
+        self.reused += part.reused
+        self._first = min(self._first, part._first)
+        self._last = max(self._last, part._last)
+        for line_type, told in part._story or ():
+            if line_type == "interactions":
+                run = self.runs[-1] if self.runs else self._missing_header()
+                run.interactions += told[0]
+                run.failures += told[1]
+            else:
+                self.take(line_type, told)
+
+    def match(self, buffer: bytearray, start: int, end: int) -> bool:
+        """Take an interaction line that is quite ordinary, unparsed. False for any other."""
+        row = row_of(buffer, start, end)
+        if row is None:
+            return False
+        self._rows.append(row)
+        if len(self._rows) >= _ROWS_TOGETHER:
+            self._count_batch()
+        return True
 
     def take(self, line_type: str, head: Mapping[str, Any]) -> None:
         """Take one line. Raises KeyError, TypeError, AttributeError, ValueError, OverflowError for a malformed one."""
         if line_type == "interaction":
             self._interaction(head)
+        elif self._story is not None:
+            self._count_batch()
+            self._tell_count()
+            self._story.append((line_type, head))
         elif line_type == "header":
             self._header(head)
         elif line_type == "process":
@@ -306,33 +361,36 @@ class Summary:
         moment = head["started_at"]
         started = None if moment is None else datetime.fromisoformat(moment).timestamp()
         method = request["method"]
-        status = got = None
+        status = None
+        got: _Body = _NO_BODY
         if response is not None:
             status = response["status"]
-            got = body_figures(response.get("body"))
+            got = body_figures(response.get("body")) or _NO_BODY
         if type(method) is not str or type(status) not in {int, NoneType}:
             raise TypeError("a method is a string, a status a number")
-        self._batch.append(
-            (
-                str(head.get("process")),
-                _integer(head.get("pid")),
-                str(head.get("client") or "unknown"),
-                str(connection.get("tls") or "none") if connection else None,
-                connection.get("reused"),
-                _integer(head.get("rss")),
-                method,
-                endpoint_of(request["url"]),
-                status,
-                None if failure is None else f"{failure['phase']} {failure['type']}",
-                started,
-                started if started is None or total is None else started + total / 1000,
-                duration(timings.get("connect")),
-                duration(timings.get("first_byte")),
-                total,
-                body_figures(request.get("body")),
-                got,
-            )
+        sent: _Body = body_figures(request.get("body")) or _NO_BODY
+        row: Row = (
+            str(head.get("process")),
+            _integer(head.get("pid")),
+            str(head.get("client") or "unknown"),
+            str(connection.get("tls") or "none") if connection else None,
+            connection.get("reused"),
+            _integer(head.get("rss")),
+            method,
+            endpoint_of(request["url"]),
+            status,
+            None if failure is None else f"{failure['phase']} {failure['type']}",
+            duration(timings.get("connect")),
+            duration(timings.get("first_byte")),
+            total,
+            *sent,
+            *got,
         )
+        self._batch.append((len(self._rows), row))
+        if started is not None:
+            self._first = min(self._first, started)
+            if total is not None:
+                self._last = max(self._last, started + total / 1000)
         if "redacted" in head:
             self._count_redactions(head["redacted"])
         if len(self._batch) >= _BATCH:
@@ -348,15 +406,39 @@ class Summary:
 
     def _count_batch(self) -> None:
         """Count the interactions that were taken out, column by column: several times quicker than one by one."""
-        if not self._batch:
+        if self._rows:
+            batch = columns_of(self._rows)
+            columns = joined(batch, self._batch)
+            self._first, self._last = min(self._first, batch.first), max(self._last, batch.last)
+            for redacted in batch.redacted:
+                self._count_redactions(redacted)
+        elif self._batch:
+            columns = Columns(*zip(*[row for _, row in self._batch], strict=True))
+        else:
             return
-        columns = _Columns(*zip(*self._batch, strict=True))
         self._batch.clear()
+        self._rows.clear()
+        self._count_columns(columns)
+
+    def _tell_count(self) -> None:
+        """Put into the story of a part how many interactions there were since its last line."""
+        if self._story is not None and self._uncounted:
+            self._story.append(("interactions", (self._uncounted, self._failed)))
+            self._uncounted = self._failed = 0
+
+    def _count_columns(self, columns: Columns) -> None:
         number = len(columns.method)
-        run = self.runs[-1] if self.runs else self._missing_header()
-        run.interactions += number
-        run.failures += number - columns.reason.count(None)
+        failed = number - columns.reason.count(None)
         self.interactions += number
+        if self._story is None:
+            run = self.runs[-1] if self.runs else self._missing_header()
+            run.interactions += number
+            run.failures += failed
+            self.memory.add(columns.rss)
+        else:
+            self._uncounted += number
+            self._failed += failed
+            self._rss += columns.rss
         _count(self.methods, columns.method)
         _count(self.statuses, ["none" if status is None else str(status) for status in columns.status])
         _count(self.failures, _known(columns.reason))
@@ -365,16 +447,13 @@ class Summary:
         self._count_traffic(columns)
         self._count_processes(columns)
         self.reused += columns.reused.count(True)
-        self.memory.add(columns.rss)
         self.connect.add(_known(columns.connect))
         self.first_byte.add(_known(columns.first_byte))
         self.latency.add(_known(columns.total))
-        self.requests.add(_known(columns.sent))
-        self.responses.add(_known(columns.got))
-        self._first = min([self._first, *_known(columns.started)])
-        self._last = max([self._last, *_known(columns.ended)])
+        self.requests.add(_known(columns.sent), _known(columns.sent_wire), _known(columns.sent_gap))
+        self.responses.add(_known(columns.got), _known(columns.got_wire), _known(columns.got_gap))
 
-    def _count_traffic(self, columns: _Columns) -> None:
+    def _count_traffic(self, columns: Columns) -> None:
         rows: dict[tuple[str, tuple[str, str]], Traffic] = {}
         for method, address, status, reason, total, sent, got in zip(
             columns.method,
@@ -395,9 +474,9 @@ class Summary:
             elif status is not None and status >= 400:
                 row.errors += 1
             if sent is not None:
-                row.bytes_sent += sent[0]
+                row.bytes_sent += sent
             if got is not None:
-                row.bytes_received += got[0]
+                row.bytes_received += got
             if total is not None:
                 row.timed += 1
                 row.total_ms += total
@@ -407,7 +486,7 @@ class Summary:
             self.endpoints.row(clipped(f"{method} {host}{path}", _KEY)).merge(row)
             self.hosts.row(host).merge(row)
 
-    def _count_processes(self, columns: _Columns) -> None:
+    def _count_processes(self, columns: Columns) -> None:
         for token, count in Counter(columns.process).items():
             row = self.processes.row(clipped(token, _KEY))
             row.count += count

@@ -8,7 +8,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from recorder.errors import UsageError
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cassette_tools.listing import Entry
+    from cassette_tools.parts import Figures
     from cassette_tools.ranking import Rank
     from cassette_tools.source import Facts, OpenCassette
     from cassette_tools.views.console import Page
@@ -38,6 +39,11 @@ __all__ = [
     "whole",
 ]
 
+F = TypeVar("F", bound="Figures")
+
+_WORTH_PARTS: Final = 20_000_000
+"""Bytes of a cassette from which on what reads it in parts is loaded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -57,11 +63,15 @@ class Asked:
 def summary(asked: Asked) -> None:
     """Show the figures of a cassette."""
     from cassette_tools.selection import wanted_by
-    from cassette_tools.summary import LINE_TYPES, summarize
+    from cassette_tools.summary import LINE_TYPES, Summary, summarize
 
-    with whole(asked, LINE_TYPES) as (opened, facts):
-        found = summarize(opened.reader, wanted_by(asked.only))
-        known = facts()
+    gathered = _in_parts(asked, Summary, Summary.of_part)
+    if gathered is not None:
+        found, known = gathered
+    else:
+        with whole(asked, LINE_TYPES) as (opened, facts):
+            found = summarize(opened.reader, wanted_by(asked.only))
+            known = facts()
     if asked.as_json:
         from cassette_tools.views.json import print_summary
 
@@ -75,11 +85,15 @@ def summary(asked: Asked) -> None:
 def stats(asked: Asked) -> None:
     """Show sizes and times by host, endpoint and so on."""
     from cassette_tools.selection import wanted_by
-    from cassette_tools.statistics import LINE_TYPES, collect
+    from cassette_tools.statistics import LINE_TYPES, Statistics, collect
 
-    with whole(asked, LINE_TYPES) as (opened, facts):
-        found = collect(opened.reader, wanted_by(asked.only))
-        known = facts()
+    gathered = _in_parts(asked, Statistics, Statistics)
+    if gathered is not None:
+        found, known = gathered
+    else:
+        with whole(asked, LINE_TYPES) as (opened, facts):
+            found = collect(opened.reader, wanted_by(asked.only))
+            known = facts()
     if asked.as_json:
         from cassette_tools.views.statistics import print_statistics
 
@@ -88,6 +102,27 @@ def stats(asked: Asked) -> None:
         from cassette_tools.views.statistics import show_statistics
 
         show_statistics(found, known, _page(), top=asked.top)
+
+
+def _in_parts(asked: Asked, whole: Callable[[], F], part: Callable[[], F]) -> tuple[F, Facts] | None:
+    """Gather figures of a big plain cassette in several processes; None where it is to be read in one go."""
+    from cassette_tools.source import facts_of, file_size, open_cassette
+
+    if asked.only is not None or asked.mode == "strict" or asked.source not in {None, "jsonl"}:
+        return None
+    size = file_size(asked.cassette)
+    if size is None or size < _WORTH_PARTS:
+        return None
+    from cassette_tools.parts import Parts
+    from cassette_tools.views.progress import reading
+
+    with Parts(asked.cassette, whole, part) as parts, reading(asked.cassette, size) as told:
+        figures = parts.gather(told)
+    if figures is None:
+        return None
+    with open_cassette(asked.cassette, mode=asked.mode, types=("header",), source="jsonl") as opened:
+        opened.reader.finished = parts.finished
+        return figures, facts_of(asked.cassette, opened, parts.read)
 
 
 @contextmanager
