@@ -94,6 +94,10 @@ class Report:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget rows and details; the figures stay. Calling it again does nothing."""
         if self._spool is not None:
             self._spool.close()
 

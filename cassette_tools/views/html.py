@@ -96,6 +96,7 @@ def _environment() -> Environment:
         finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
         auto_reload=False,
     )
     environment.filters.update(size=size_text, duration=duration_text, moment=moment_text, count=count_text)

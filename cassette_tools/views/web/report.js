@@ -165,6 +165,14 @@
     return words;
   }
 
+  const COMPARISONS = {
+    "<": (one, other) => one < other,
+    "<=": (one, other) => one <= other,
+    ">": (one, other) => one > other,
+    ">=": (one, other) => one >= other,
+    "=": (one, other) => one === other,
+  };
+
   function figureTest(value, read, base) {
     const found = /^([<>]=?|=)?(\d+(?:\.\d+)?)([a-z]*)$/i.exec(value);
     if (!found) return null;
@@ -172,9 +180,8 @@
     const figure = Number(found[2]) * (unit ? UNITS[unit] ?? NaN : base);
     if (Number.isNaN(figure)) return null;
     const known = (row) => read(row) !== null && read(row) !== undefined;
-    if (found[1] === "<" || found[1] === "<=") return (row) => known(row) && read(row) <= figure;
-    if (found[1] === "=") return (row) => known(row) && read(row) === figure;
-    return (row) => known(row) && read(row) >= figure;
+    const holds = COMPARISONS[found[1] ?? "="];
+    return (row) => known(row) && holds(read(row), figure);
   }
 
   function statusTest(value) {
