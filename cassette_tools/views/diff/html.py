@@ -219,15 +219,18 @@ def _change(change: Change) -> dict[str, Any]:
 
 
 def _lines(change: Change, sign: str, rows: list[list[Run]]) -> list[tuple[str, str, list[Run]]]:
-    """Give the lines of one side, each with its kind and sign; unchanged lines around them have a blank for a sign."""
+    """Give the lines of one side, each with its kind and sign; unchanged lines around them have a blank for a sign.
+
+    An empty value has no run, so that the page says so; an empty line is a line.
+    """
     before = [("same before", " ", [Run(visible(text), differs=False)]) for text in change.before]
     after = [("same after", " ", [Run(visible(text), differs=False)]) for text in change.after]
-    return [*before, *(("", sign, _partly(row)) for row in rows), *after]
+    runs = (row if change.place == "line" else [run for run in row if run.text] for row in map(_partly, rows))
+    return [*before, *(("", sign, row) for row in runs), *after]
 
 
 def _partly(row: list[Run]) -> list[Run]:
-    """Mark nothing where the whole differs: then the sign says it. What is empty has no run."""
-    row = [run for run in row if run.text]
+    """Mark nothing where the whole differs: then the sign says it."""
     if all(run.differs for run in row):
         return [Run(run.text, differs=False) for run in row]
     return row

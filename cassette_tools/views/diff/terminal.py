@@ -58,6 +58,9 @@ _CHANGES_SHOWN: Final = 40
 _ROWS: Final = 8
 """Lines of a terminal that one value may take."""
 
+_EMPTY: Final = "(empty)"
+"""What is shown of a value without characters."""
+
 _SHORT: Final = 30
 """Characters up to which both values may stand in one line."""
 
@@ -197,9 +200,9 @@ def _one_line(change: Change, page: Page) -> Text:
     if old is None or new is None:
         value = old if new is None else new
         sign, style = ("-", _OLD) if new is None else ("+", _NEW)
-        return line.append(f"{sign} {value or '(empty)'}", style)
-    line.append(old or "(empty)", _OLD).append(f" {arrow} ")
-    return line.append(new or "(empty)", _NEW)
+        return line.append(f"{sign} {value or _EMPTY}", style)
+    line.append(old or _EMPTY, _OLD).append(f" {arrow} ")
+    return line.append(new or _EMPTY, _NEW)
 
 
 def _show_beside(changes: Sequence[Change], page: Page, width: int) -> None:
@@ -256,6 +259,8 @@ def _two_columns(change: Change, column: int, page: Page) -> tuple[list[Text], l
 def _values(change: Change, width: int | None, page: Page) -> tuple[list[list[Row]], list[list[Row]]]:
     """Give for each line of the old value, and of the new one, its rows. A value that is not there has no line."""
     olds, news = values_of(change)
+    if change.place != "line":
+        olds, news = ([value or _EMPTY for value in values] for values in (olds, news))
     old_rows: list[list[Row]] = []
     new_rows: list[list[Row]] = []
     beside = len(olds) == len(news)
@@ -284,8 +289,6 @@ def _fewer(lines: list[list[Row]], width: int | None, page: Page) -> list[list[R
 def _rows(runs: list[Run], width: int | None, page: Page) -> list[Row]:
     """Escape a value and fold it to the width; on a terminal, cut what would take more than `_ROWS` rows."""
     runs = [Run(visible(run.text), run.differs) for run in runs]
-    if not any(run.text for run in runs):
-        return [[Run("(empty)", differs=False)]]
     if width is None:
         return [runs]
     if len(runs) > 1:
@@ -313,7 +316,7 @@ def _folded(runs: Iterable[Run], width: int) -> list[Row]:
             if text:
                 rows.append([])
                 room = width
-    return rows if rows[-1] else rows[:-1]
+    return rows if rows[-1] or len(rows) == 1 else rows[:-1]
 
 
 def _fitting(text: str, room: int) -> tuple[int, int]:

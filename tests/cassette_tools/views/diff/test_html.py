@@ -122,6 +122,12 @@ def test_a_link_leads_to_its_interaction_and_survives_a_reload(
     assert target.locator("h2").inner_text().startswith("17 \u2192 18 sub/c")
 
 
+def test_an_empty_value_is_told_and_an_empty_line_is_a_line() -> None:
+    assert ">empty<" in "".join(pieces(comparison([pairing(change("header", "x-a", "a", ""))])))
+    rows = [change("line", "1", "", "a\n", before=("",), after=("",), new_line=1)]
+    assert ">empty<" not in "".join(pieces(comparison([pairing(*rows)])))
+
+
 def test_without_scripts_all_is_shown(made: Callable[[Comparison], Path], open_page: Callable[..., Tab]) -> None:
     page = open_page(made(diffs.small()), script=False).page
     assert page.locator(".pairing:visible").count() == 4

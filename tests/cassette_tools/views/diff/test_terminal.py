@@ -138,3 +138,11 @@ def test_a_severity_is_a_word_whatever_the_colour(severity: str, word: str) -> N
     for coloured in (False, True):
         text = SGR.sub("", shown(comparison([pairing(change("header", "x-a", *values))]), 80, coloured=coloured))
         assert f"{word:<10}response header x-a" in text
+
+
+@pytest.mark.parametrize("width", [40, 160, None])
+def test_an_empty_value_is_told_and_an_empty_line_is_a_line(width: int | None) -> None:
+    text = shown(comparison([pairing(change("header", "x-a", "a" * 40, ""))]), width)
+    assert "+ (empty)" in text
+    rows = [change("line", "1", "", "a\n", before=("",), after=("",), new_line=1)]
+    assert "(empty)" not in shown(comparison([pairing(*rows)]), width)
