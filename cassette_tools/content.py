@@ -7,6 +7,7 @@ linear in `SHOWN`.
 
 from __future__ import annotations
 
+import binascii
 import codecs
 import re
 from contextlib import suppress
@@ -47,6 +48,7 @@ _CHARSETS: Final = re.compile(
     re.IGNORECASE,
 )
 _PARAMETER: Final = re.compile(r';\s*([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))')
+_BYTES: Final = re.compile(rb'\s*\{\s*"bytes"\s*:\s*"([A-Za-z0-9+/=]+)"')
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 # A text may have this share of control characters before it counts as binary.
 _CONTROL_SHARE: Final = 0.02
@@ -286,9 +288,24 @@ def _message(message: Message) -> ShownEvent:
     media, parameters = _media_type(declared)
     content = _of_bytes(payload[:_EVENT_SHOWN], _flat(media), parameters, cut=len(payload) > _EVENT_SHOWN)
     content.size = len(payload)
+    inner = _inner(payload)
+    if inner is not None:
+        _lay_out(content, inner[:_EVENT_SHOWN], "")
+        content.notes.append("What `bytes` holds as base64 is shown.")
     if message.fault is not None:
         content.notes.append(f"The message is damaged: {message.fault}.")
     return ShownEvent(message.number, name or "message", list(message.headers), content)
+
+
+def _inner(payload: bytes) -> str | None:
+    """Give the text that a payload of Bedrock's streams holds as `{"bytes": BASE64}`; None for another payload."""
+    found = _BYTES.match(payload)
+    if found is None:
+        return None
+    try:
+        return binascii.a2b_base64(found[1], strict_mode=True).decode()
+    except ValueError:
+        return None
 
 
 def _tell_more(content: Content, count: int, *, cut: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from typing import TYPE_CHECKING
 
@@ -189,6 +190,18 @@ def test_messages_of_amazons_streams_are_shown_like_events() -> None:
     damaged = look(data[:-1] + b"\0", "application/vnd.amazon.eventstream")
     assert damaged.events[0].content.notes == []
     assert "checksum does not fit" in damaged.events[1].content.notes[0]
+
+
+def test_what_a_message_holds_as_base64_is_shown() -> None:
+    payload = b'{"bytes":"' + base64.b64encode(b'{"text":"Hi"}') + b'","p":"abc"}'
+    broken = [b'{"bytes":"eyJ"}', b'{"bytes":"/w=="}', b'{"bytes":17}', b'{"a":"eyJ9"}']
+    data = b"".join(framed({":content-type": "application/json"}, one) for one in [payload, *broken])
+    first, *others = look(data, "application/vnd.amazon.eventstream").events
+    assert (first.content.kind, first.content.text) == ("json", '{\n  "text": "Hi"\n}')
+    assert first.content.notes == ["What `bytes` holds as base64 is shown."]
+    assert first.content.size == len(payload)
+    assert [event.content.notes for event in others] == [[]] * 4
+    assert all('"' in event.content.text for event in others)
 
 
 def test_streams_in_streams_are_not_unfolded() -> None:
