@@ -113,6 +113,7 @@ class Row:
     beside: str = ""
     pairs: list[tuple[float, float | None]] = field(default_factory=list)
     cpu_s: list[float] = field(default_factory=list)
+    beside_cpu_s: list[float] = field(default_factory=list)
     bar: float | None = None
     peak: float | None = None
     """MB, the sum of all processes' own peaks."""
@@ -140,11 +141,14 @@ class Row:
         """Tell whether anything is held against a bar."""
         return (self.bar is not None and bool(self.ratios())) or (self.memory_bar is not None and self.peak is not None)
 
-    def ours(self, cost: Cost, beside: float | None = None) -> None:
-        """Add a run."""
-        self.pairs.append((cost.wall_s, beside))
+    def ours(self, cost: Cost, *beside: Cost) -> None:
+        """Add a run, and what ran beside it: one process, or several one after the other."""
+        wall, cpu = (sum(other.wall_s for other in beside), sum(other.cpu_s for other in beside))
+        self.pairs.append((cost.wall_s, wall if beside else None))
         self.cpu_s.append(cost.cpu_s)
-        note(f"{self.title}: {cost.wall_s:.2f} s, CPU {cost.cpu_s:.2f} s" + (f"; {beside:.2f} s" if beside else ""))
+        self.beside_cpu_s += [cpu] if beside else []
+        other = f"; {wall:.2f} s, CPU {cpu:.2f} s" if beside else ""
+        note(f"{self.title}: {cost.wall_s:.2f} s, CPU {cost.cpu_s:.2f} s{other}")
 
     def watched(self, cost: Cost) -> None:
         """Keep the memory of a run."""
@@ -233,7 +237,7 @@ def summary_beside(options: argparse.Namespace, row: Row, path: Path, tool: str)
     row.bar = DUCKDB_BAR if tool == "duckdb" else None
     for turn in range(options.rounds if tool == "duckdb" else 1):
         mine, theirs = turned(turn, ours, lambda: asked(tool, best, path))
-        row.ours(mine, theirs.wall_s)
+        row.ours(mine, theirs)
     row.watched(ours(memory=True))
     row.beside_peak = (asked(tool, best, path, memory=True).bound or 0) / 1e6
 
@@ -406,7 +410,7 @@ def beside_its_own(
         told, said = sums(json.loads(mine.output)), json.loads(theirs.output)
         expect_same(told, {key: value for key, value in said.items() if key in told}, tool)
         row.beside = f"{tool_title(tool, theirs)}, a script that counts"
-        row.ours(mine, theirs.wall_s)
+        row.ours(mine, theirs)
     row.watched(ours(memory=True))
     row.beside_peak = (asked(tool, way, given, memory=True).bound or 0) / 1e6
 
@@ -432,13 +436,10 @@ def start(options: argparse.Namespace, directory: Path) -> Iterator[Row]:
 
 def in_turns(options: argparse.Namespace, row: Row, arguments: Sequence[str], other: Callable[[], Cost]) -> None:
     """Run a short command and another in turns, often."""
-    cpu = []
     ctools(options, *arguments)  # compiles what was never run
     for turn in range(min(START_ROUNDS, options.rounds * 4)):
         mine, theirs = turned(turn, lambda: ctools(options, *arguments), other)
-        row.ours(mine, theirs.wall_s)
-        cpu.append(mine.cpu_s / theirs.cpu_s)
-    row.notes.append(f"{row.title}: of CPU time {spread(cpu, '{:.2f}')} times `import typer`")
+        row.ours(mine, theirs)
     row.watched(ctools(options, *arguments, memory=True))
 
 
@@ -478,7 +479,7 @@ def compare(options: argparse.Namespace, row: Row, sides: Sides, told: Told) -> 
             return costs[0]
 
         mine, _ = turned(turn, lambda: difference(options, sides, told), both)
-        row.ours(mine, sum(cost.wall_s for cost in costs))
+        row.ours(mine, *costs)
     row.watched(difference(options, sides, told, memory=True))
 
 
@@ -586,10 +587,10 @@ def render(part: str, rows: Sequence[Row]) -> str:
         HEADS[part],
         "bar",
         "time",
-        "CPU time",
         "beside",
         "its time",
         "ours to its",
+        "CPU time, ours and its",
         "memory, ours and its",
         "reached",
     ]
@@ -615,10 +616,10 @@ def cells(row: Row) -> list[str]:
         row.title,
         bar,
         spread([ours for ours, _ in row.pairs], form),
-        spread(row.cpu_s, form),
         row.beside,
         spread(others, form) if others else "",
         spread(row.ratios(), "{:.2f}") if others else "",
+        ", ".join(form.format(median(cpu)) for cpu in (row.cpu_s, row.beside_cpu_s) if cpu),
         ", ".join(filter(None, memory)),
         ("yes" if row.reached else "**no**") if row.has_bar else "",
     ]
