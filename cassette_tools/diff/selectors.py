@@ -24,6 +24,7 @@ Without `request.` or `response.` both are meant. `body` is all of a body: its k
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -273,7 +274,7 @@ class _PathPattern:
         quoted = _QUOTED.match(self._text, self._at)
         if quoted is not None:
             self._at = quoted.end()
-            return re.escape("." + re.sub(r"\\(.)", r"\1", quoted[1])) + _END
+            return re.escape("." + _unquoted(quoted[1])) + _END
         if re.compile(r"\[\d+\]").match(self._text, self._at):
             _fail(self._text, self._at + 1, "elements have no fixed number, they are aligned: say [*]")
         _fail(self._text, self._at, 'expected [*] or ["name"]')
@@ -287,12 +288,20 @@ def folded_path(path: str) -> str:
     steps = []
     for match in _STEP.finditer(path.removeprefix("$")):
         if match[1] is not None:
-            steps.append("." + re.sub(r"\\(.)", r"\1", match[1]))
+            steps.append("." + _unquoted(match[1]))
         elif match[2] is not None:
             steps.append("." + match[2])
         else:
             steps.append(_ELEMENT)
     return "".join(step + _END for step in steps)
+
+
+def _unquoted(text: str) -> str:
+    """Give a key as it is, of one with the escapes of JSON."""
+    try:
+        return str(json.loads(f'"{text}"', strict=False))
+    except ValueError:
+        return text
 
 
 def _prefixes(steps: str) -> Iterator[str]:
