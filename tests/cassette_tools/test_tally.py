@@ -49,3 +49,18 @@ def test_traffic_adds_up_every_figure() -> None:
 def test_a_key_is_clipped_to_its_bound() -> None:
     assert clipped("a" * 10, 10) == "a" * 10
     assert clipped("a" * 11, 10) == "a" * 7 + "..."
+
+
+def test_a_merged_tally_keeps_every_count() -> None:
+    one: Tally[Count] = Tally(Count, 4)
+    other: Tally[Count] = Tally(Count, 4)
+    for number in range(6):
+        one.row(f"a{number}").count += number
+        other.row(f"a{number % 3}").count += 1
+    one.merge(other)
+    assert one.was_cut
+    assert sum(row.count for row in one.rows.values()) + one.others.count == 15 + 6
+    whole: Tally[Count] = Tally(Count, 4)
+    whole.merge(other)
+    assert {key: row.count for key, row in whole.rows.items()} == {"a0": 2, "a1": 2, "a2": 2}
+    assert not whole.was_cut
