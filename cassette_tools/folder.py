@@ -19,7 +19,7 @@ import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -97,6 +97,9 @@ UNKNOWN_TO_SCAN: Final = frozenset({"mitmproxy-flows", "cassetter-toml"})
 """Formats that `guard`, and so `ctools scan`, does not read: here they are looked at as lines of ours."""
 
 _HOSTS: Final = 1000
+_DAY: Final = 86_400.0
+_EARLIEST: Final = -30_000_000_000.0  # seconds since 1970, in the year 1019: a file system may say anything
+_LATEST: Final = 250_000_000_000.0  # in the year 9892
 _LINES: Final = ("header", "interaction", "end")
 _SIZE: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?([kmgt]?i?b|)", re.IGNORECASE | re.ASCII)
 _UNITS: Final = {
@@ -284,12 +287,8 @@ class Folder:
             status = path.stat()
         except OSError:
             return None  # it went away meanwhile
-        row = Row(
-            str(path),
-            str(path.relative_to(self.folder)),
-            status.st_size,
-            datetime.fromtimestamp(status.st_mtime, UTC),
-        )
+        modified = datetime.fromtimestamp(min(max(status.st_mtime, _EARLIEST), _LATEST), UTC)
+        row = Row(str(path), str(path.relative_to(self.folder)), status.st_size, modified)
         if not status.st_size:
             return row if likely else None  # a recording of which nothing was kept
         return row if self._read(row, likely=likely) else None
@@ -335,7 +334,7 @@ class Folder:
             row.flags.append("empty")
         if row.size > self.huge:
             row.flags.append("huge")
-        if self._now - row.recorded > timedelta(days=self.stale_after):
+        if (self._now - row.recorded).total_seconds() > self.stale_after * _DAY:
             row.flags.append("stale")
         if row.held:
             row.same_as = self._copies.of(row.path, row.size)

@@ -146,7 +146,7 @@ def _show_odd(folder: Folder, page: Page, unscannable: int) -> None:
     """Say what each flag means, and what to do about it."""
     flags, totals = folder.totals.flags, folder.totals
     place = shlex.quote(folder.folder)
-    days = f"{folder.stale_after:,.0f}" if folder.stale_after == int(folder.stale_after) else f"{folder.stale_after:,}"
+    days = f"{folder.stale_after:,g}"
     scan = f"{count_text(totals.secrets, 'place')} that look like secrets. See where: ctools scan {place}"
     if totals.secrets == 1:
         scan = scan.replace("that look like secrets", "that looks like a secret")

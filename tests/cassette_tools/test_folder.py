@@ -145,6 +145,41 @@ def test_what_is_no_cassette_is_passed_over_and_counted(tmp_path: Path) -> None:
         assert folder.totals.passed_over == 7
 
 
+HOSTILE = (
+    b"\0" * 100,
+    b"{",
+    b"[" * 20_000,
+    b"interactions:\n" + b"- [" * 5000,
+    b"interactions: &a [*a]\n",
+    b"a: &a [x, x]\nb: &b [*a, *a]\ninteractions: [*b, *b]\n",
+    b"interactions:\n- 17\n- request: 5\n  response: null\n",
+    b'{"log": {"entries": [{"request": {"url": 5}}]}}',
+    b'{"http_interactions": [{"request": {}}]}',
+    b'{"type":"header","format":1}\n{"type":"interaction","request":7,"started_at":[]}\n{"type":"end"}\n',
+    b'{"type":"header","format":1,"redaction":[],"created_at":5}\n{"type":"interaction"}\n',
+    b'{"type":"header","format":1,"created_at":"yesterday"}\n',
+    "\ufeffinteractions: []".encode("utf-16"),
+    b"17:9:something,1:a,}",
+    b"[[interactions]]\nrequest = 5\n",
+    gzip.compress(bytes(500_000), mtime=0),
+    zstandard.compress(b"interactions:\n" + b" " * 500_000),
+    b"\x28\xb5\x2f\xfd garbage",
+)
+
+
+@pytest.mark.parametrize("mode", ["tail", "strict", "skip"])
+def test_no_file_keeps_another_from_being_looked_at(tmp_path: Path, mode: str) -> None:
+    for number, data in enumerate(HOSTILE):
+        for suffix in (".yaml", ".json", ".jsonl", ".har", ".toml", ".flows", ""):
+            (tmp_path / f"{number}{suffix}").write_bytes(data)
+    (tmp_path / "z.yaml").write_text(VCRPY)
+    for only in (None, "~b x"):
+        rows = look(tmp_path, mode=mode, only=only)
+        assert rows["z.yaml"].flags == []
+        for row in rows.values():
+            assert "empty" in row.flags or row.why or row.held, row
+
+
 @pytest.mark.parametrize("name", ["none", "empty"])
 def test_a_folder_without_cassettes_is_an_error_that_tells_the_next_step(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
@@ -183,6 +218,22 @@ def test_days_and_bytes_of_what_is_odd_can_be_chosen(tmp_path: Path) -> None:
     size = (tmp_path / "a.jsonl").stat().st_size
     assert look(tmp_path, huge=size - 1)["a.jsonl"].flags == ["huge"]
     assert look(tmp_path, huge=size)["a.jsonl"].flags == []
+
+
+@pytest.mark.parametrize("days", [float("inf"), float("nan"), 1e300])
+def test_no_number_of_days_is_too_many(tmp_path: Path, days: float) -> None:
+    clean().write(tmp_path / "a.jsonl")
+    assert look(tmp_path, stale_after=days)["a.jsonl"].flags == []
+
+
+@pytest.mark.parametrize("seconds", [-(10**11), -1, 10**11, 2**40])
+def test_no_time_of_a_file_is_too_far_away(tmp_path: Path, seconds: int) -> None:
+    (tmp_path / "a.yaml").write_text(VCRPY)
+    try:
+        os.utime(tmp_path / "a.yaml", (seconds, seconds))
+    except OSError:
+        pytest.skip("the file system does not take this time")
+    assert look(tmp_path)["a.yaml"].flags in (["stale"], [])
 
 
 def test_copies_are_found_by_their_bytes_and_only_those(tmp_path: Path) -> None:

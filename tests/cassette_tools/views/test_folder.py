@@ -96,6 +96,13 @@ def test_when_nothing_is_odd_that_is_said(tmp_path: Path) -> None:
     assert text_of(tmp_path).endswith("odd           nothing\n")
 
 
+@pytest.mark.parametrize(("days", "said"), [(1, "1 day"), (0.5, "0.5 days"), (20, "20 days")])
+def test_days_are_said_as_they_were_given(tmp_path: Path, days: float, said: str) -> None:
+    (tmp_path / "a.yaml").write_text("interactions: []\n")
+    os.utime(tmp_path / "a.yaml", (0, 0))
+    assert f"recorded more than {said} ago" in text_of(tmp_path, stale_after=days)
+
+
 def test_a_filter_is_said_beside_what_it_took(tmp_path: Path) -> None:
     Cassette(redaction=REDACTED).get().interaction(method="POST").end().write(tmp_path / "a.jsonl")
     assert "1 cassette, 1 of 2 interactions (--only), " in text_of(tmp_path, only="~m POST")
