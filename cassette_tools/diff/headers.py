@@ -168,11 +168,10 @@ def _settled_value(name: str, value: str) -> Settled:
 # Named by the rule that they stand for, with underscores.
 _BOUNDARY: Final = re.compile(r"(?<=boundary=)(?P<boundary>\"[^\"]*\"|[^;\s]+)", re.IGNORECASE)
 _CREDENTIALS: Final = re.compile(
-    r"(?P<placeholder>REDACTED-[a-z0-9-]+)"
-    r"|(?<=Credential=)(?P<signature>[^,\s]+)|(?<=Signature=)(?P<signature_>[^,\s]+)"
+    r"(?<=Credential=)(?P<signature>[^,\s]+)|(?<=Signature=)(?P<signature_>[^,\s]+)"
     r"|(?:oauth_(?:signature|nonce|timestamp)|(?<![a-z_])(?:nonce|cnonce|response|nc|opaque))="
     r"(?P<signature__>\"[^\"]*\"|[^,\s]+)"
-    r"|^(?:Bearer|Token|token|bearer|ApiKey) (?P<token>(?=\S*\d)\S{16,})$"
+    r"|^(?:Bearer|Token|token|bearer|ApiKey) (?P<token>(?=\S*\d)(?!REDACTED-)\S{16,})$"
     r"|^SharedKey(?:Lite)? [^:\s]+:(?P<signature___>\S+)$"
     r"|^AWS [^:\s]+:(?P<signature____>\S+)$"
 )
@@ -187,13 +186,12 @@ def _replaced(pattern: re.Pattern[str], value: str) -> Settled:
         group = match.lastgroup or ""
         start, end = match.span(group)
         rule = group.rstrip("_")
-        out += [value[at:start], f"\0{rule}\0"]
-        found.append((rule, value[start:end]))
+        between = settled_text(value[at:start])
+        out += [between.text, f"\0{rule}\0"]
+        found += [*between.found, (rule, value[start:end])]
         at = end
-    if not found:
-        return settled_text(value)
     rest = settled_text(value[at:])
-    return Settled("".join(out) + rest.text, (*found, *rest.found))
+    return Settled("".join([*out, rest.text]), (*found, *rest.found))
 
 
 # -- cookies

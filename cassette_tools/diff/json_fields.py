@@ -366,7 +366,8 @@ class _Comparison:
                 return _event_text(value)
             if len(steps) == 2 and isinstance(value, str):
                 return value
-        return clipped_pieces(json_text(value))
+        # A scalar goes whole: it is clipped beside its counterpart, where the two begin to differ.
+        return clipped_pieces(json_text(value)) if isinstance(value, dict | list) else "".join(json_text(value))
 
     def _ignore(self, rule: str, site: Site) -> None:
         self._findings.ignore(rule, self._place, self._rendered(site.path()))

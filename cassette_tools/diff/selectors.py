@@ -284,7 +284,7 @@ _STEP: Final = re.compile(r'\["((?:[^"\\]|\\.)*+)"\]|\[(?:\d+|\*)\]|\.?([^.\[]+)
 
 
 def folded_path(path: str) -> str:
-    """Give a path such as `$.items[3].price` as steps without numbers, each ended by a NUL: `.items`, `[*]`, `.price`."""
+    """Give a path such as `$.items[3].price` as steps without numbers, `.items`, `[*]`, `.price`, a NUL behind each."""
     steps = []
     for match in _STEP.finditer(path.removeprefix("$")):
         if match[1] is not None:

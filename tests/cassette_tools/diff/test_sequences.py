@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -28,7 +29,7 @@ def longest(old: list[int], new: list[int]) -> int:
 def test_pairs_are_of_equal_elements_and_rise_on_both_sides(old: list[int], new: list[int]) -> None:
     pairs = matches(old, new)
     assert all(old[place] == new[beside] for place, beside in pairs)
-    assert all(a < c and b < d for (a, b), (c, d) in zip(pairs, pairs[1:], strict=False))
+    assert all(a < c and b < d for (a, b), (c, d) in pairwise(pairs))
 
 
 @given(SHORT, SHORT)
@@ -66,8 +67,8 @@ def test_gaps_and_pairs_cover_both_sequences_once(old: list[int], new: list[int]
 def test_a_longest_rising_sequence_rises_and_is_longest(numbers: list[int]) -> None:
     chain = longest_increasing(numbers)
     values = [numbers[place] for place in chain]
-    assert all(a < b for a, b in zip(chain, chain[1:], strict=False))
-    assert all(a < b for a, b in zip(values, values[1:], strict=False))
+    assert all(a < b for a, b in pairwise(chain))
+    assert all(a < b for a, b in pairwise(values))
     assert len(chain) == longest(numbers, sorted(set(numbers)))
 
 

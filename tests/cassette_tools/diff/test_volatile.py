@@ -70,7 +70,12 @@ SAME: Final = [
     ("oauth_timestamp", "1318622958", "1318622999", "signature"),
     ("X-Amz-Signature", "5d672d79c15b13162d9279b0855cfba6", "aeeed9bbccd4d02ee5c0109b86d86835", "signature"),
     ("X-Amz-Date", "20261123T091502Z", "20261124T091502Z", "signature"),
-    ("X-Amz-Credential", "AKIA1/20261123/us-east-1/s3/aws4_request", "AKIA1/20261124/us-east-1/s3/aws4_request", "signature"),
+    (
+        "X-Amz-Credential",
+        "AKIA1/20261123/us-east-1/s3/aws4_request",
+        "AKIA1/20261124/us-east-1/s3/aws4_request",
+        "signature",
+    ),
     ("X-Goog-Signature", "5d672d79c15b13162d9279b0855cfba6", "aeeed9bbccd4d02ee5c0109b86d86835", "signature"),
     ("X-Goog-Date", "20261123T091502Z", "20261124T091502Z", "signature"),
     ("sig", "Rcp6gQRfV7WDlURdVTqCa2qEArnfJxDgE2F8", "9cp6gQRfV7WDlURdVTqCa2qEArnfJxDgE2F8", "signature"),
@@ -100,19 +105,39 @@ SAME: Final = [
     ("url", "http://127.0.0.1:43211/a", "http://127.0.0.1:43999/a", "port"),
     ("url", "http://localhost:8080/a", "http://localhost:8081/a", "port"),
     ("url", "http://[::1]:43211/a", "http://[::1]:43212/a", "port"),
-    ("", "HTTPConnectionPool(host='127.0.0.1', port=43211): x", "HTTPConnectionPool(host='127.0.0.1', port=4): x", "port"),
+    (
+        "",
+        "HTTPConnectionPool(host='127.0.0.1', port=43211): x",
+        "HTTPConnectionPool(host='127.0.0.1', port=4): x",
+        "port",
+    ),
     ("", "('127.0.0.1', 43211)", "('127.0.0.1', 43212)", "port"),
-    ("message", "<Connection object at 0x7f3a5c1d2e50>: refused", "<Connection object at 0x7f3a5c1d2e99>: refused", "address"),
+    (
+        "message",
+        "<Connection object at 0x7f3a5c1d2e50>: refused",
+        "<Connection object at 0x7f3a5c1d2e99>: refused",
+        "address",
+    ),
     ("x", "REDACTED-secret-k647p23mwi", "REDACTED-secret-aaaaaaaaaa", "placeholder"),
     ("x", "a REDACTED-github-token-k647p23mwi b", "a REDACTED-github-token-aaaaaaaaaa b", "placeholder"),
     ("x", "redacted-k647p23mwi@redacted.invalid", "redacted-aaaaaaaaaa@redacted.invalid", "placeholder"),
-    ("u", "https://b.s3.amazonaws.com/k?X-Amz-Signature=5d672d79c15b&v=1", "https://b.s3.amazonaws.com/k?X-Amz-Signature=aeeed9bbccd4&v=1", "signature"),
+    (
+        "u",
+        "https://b.s3.amazonaws.com/k?X-Amz-Signature=5d672d79c15b&v=1",
+        "https://b.s3.amazonaws.com/k?X-Amz-Signature=aeeed9bbccd4&v=1",
+        "signature",
+    ),
     ("u", "/a?b=1&amp;_=1700000000123", "/a?b=1&amp;_=1700000000124", "cache-buster"),
-    ("", "<input type='hidden' name='csrf_token' value='abcdefgh12'>", "<input type='hidden' name='csrf_token' value='hgfedcba21'>", "csrf"),
+    (
+        "",
+        "<input type='hidden' name='csrf_token' value='abcdefgh12'>",
+        "<input type='hidden' name='csrf_token' value='hgfedcba21'>",
+        "csrf",
+    ),
     ("", '<meta name="csrf-token" content="abcdefgh12">', '<meta name="csrf-token" content="hgfedcba21">', "csrf"),
     ("", "script-src 'nonce-8f3a51aa'", "script-src 'nonce-11bb22cc'", "nonce"),
     ("", '<script nonce="8f3a51aa">', '<script nonce="11bb22cc">', "nonce"),
-]  # fmt: skip
+]
 
 # name beside it, old value, new value: a change
 CHANGED: Final = [
@@ -210,7 +235,7 @@ CHANGED: Final = [
     ("iban", "DE89370400440532013000", "DE89370400440532013001"),
     ("ip", "10.0.0.1", "10.0.0.2"),
     ("", "", " "),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "old", "new", "rule"), SAME)
