@@ -28,7 +28,7 @@ _NUMBER: Final = rb"[0-9]{1,15}+"
 _DECIMAL: Final = rb"([0-9]{1,12}+(?:\.[0-9]{1,9}+)?+)"
 _BODY: Final = (
     rb'\],"body":(?:null|\{"size":(' + _NUMBER + rb'),"wire_size":(' + _NUMBER + rb"|null),"
-    rb'(?:"sha256":"[0-9a-f]{64}",)?+"complete":true(?:,[^{}]*+)?+\})\}'
+    rb'(?:"sha256":"[0-9a-f]{64}",)?+"complete":true(?:,[^}]*+)?+\})\}'
 )
 _BODY_AT: Final = b'],"body":'
 
@@ -36,14 +36,14 @@ _FIRST: Final = re.compile(
     rb'\{"type":"interaction","id":' + _TEXT + rb',"seq":' + _NUMBER + rb',"started_at":"([0-9T:.-]{26}Z)",'
     rb'"timings_ms":\{(?:"connect":' + _DECIMAL + rb',?+)?+(?:"first_byte":' + _DECIMAL + rb',?+)?+'
     rb'(?:"total":' + _DECIMAL + rb')?+\},("client":' + _TEXT + rb',"process":' + _TEXT + rb',"pid":' + _NUMBER
-    + rb',"thread":[0-9nul]++,"connection":\{[^{}]*+\}),"rss":(' + _NUMBER + rb'|null),"request":\{"method":"'
+    + rb',"thread":[0-9nul]++,"connection":\{[^}]*+\}),"rss":(' + _NUMBER + rb'|null),"request":\{"method":"'
     rb'([A-Z]{1,20}+)","url":"([^"?#\\]*+)(?=["?#])[^"]*+","http_version":' + _TEXT + rb',"headers":\['
 ).match  # fmt: skip
 _SECOND: Final = re.compile(
     _BODY + rb',"response":\{"status":([1-9][0-9]{2}),"reason":' + _TEXT + rb',"http_version":' + _TEXT
     + rb',"headers":\['
 ).match  # fmt: skip
-_THIRD: Final = re.compile(_BODY + rb'(?:,"redacted":(\{[^{}]*+\}))?+,"bodies":\{').match
+_THIRD: Final = re.compile(_BODY + rb'(?:,"redacted":(\{[^}]*+\}))?+,"bodies":\{').match
 
 
 def row_of(buffer: bytearray, start: int, end: int) -> Row | None:
@@ -55,10 +55,11 @@ def row_of(buffer: bytearray, start: int, end: int) -> Row | None:
     first = _FIRST(buffer, start, end)
     if first is None:
         return None
-    second = _SECOND(buffer, max(start, buffer.find(_BODY_AT, first.end() - 1, end)), end)
+    # Where it is not found both are asked at the place -1, which is the buffer's beginning, and do not match there.
+    second = _SECOND(buffer, buffer.find(_BODY_AT, first.end() - 1, end), end)
     if second is None:
         return None
-    third = _THIRD(buffer, max(start, buffer.find(_BODY_AT, second.end() - 1, end)), end)
+    third = _THIRD(buffer, buffer.find(_BODY_AT, second.end() - 1, end), end)
     return None if third is None else first.groups() + second.groups() + third.groups()
 
 

@@ -59,7 +59,8 @@ _INTERACTION: Final = b'{"type":"interaction",'
 _BODY: Final = b'{"type":"body",'
 _BODIES: Final = b',"bodies":{'
 _CLOSING: Final = b'"}}}'
-_NO_STRING: Final = (b'\\"}}}', b':"}}}')  # the quote is escaped, or begins a string
+_BEFORE: Final = 5  # bytes from the end, in front of the quote of the closing
+_NO_STRING: Final = b"\\:"  # in front of a quote that is escaped, or begins a string
 _MALFORMED: Final = (KeyError, TypeError, AttributeError, ValueError, OverflowError)
 
 _Owner = tuple[str, str] | None
@@ -220,11 +221,12 @@ class _Reading(Generic[F]):
         at = number = 0
         while at < end:
             feed = find(b"\n", at, end)
-            if buffer.startswith(_INTERACTION, at, feed):
+            closed = ends(_CLOSING, at, feed) and buffer[feed - _BEFORE] not in _NO_STRING
+            if closed and match(buffer, at, feed):
                 number += 1
-                closed = ends(_CLOSING, at, feed) and not ends(_NO_STRING, at, feed)
-                if not (closed and match(buffer, at, feed)):
-                    take("interaction", _head(buffer, at, feed, closed=closed))
+            elif buffer.startswith(_INTERACTION, at, feed):
+                number += 1
+                take("interaction", _head(buffer, at, feed, closed=closed))
             elif not buffer.startswith(_BODY, at, feed):
                 self._other(at, feed)
             elif find(MARK, at + 1, feed) >= 0 or not ends(b'"}', at, feed):
