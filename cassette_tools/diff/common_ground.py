@@ -122,10 +122,16 @@ def _rule(limits: Limits) -> str:
 
 
 def _differing(one: Description, other: Description) -> set[str]:
-    return {key for key in {**one, **other} if one.get(key, _NOTHING) != other.get(key, _NOTHING)}
+    return {key for key in {**one, **other} if _value(one, key) != _value(other, key)}
 
 
-_NOTHING: Final = object()
+def _value(said: Description, key: str) -> object:
+    """Give what a description says; of what it does not say, what that means."""
+    value = said.get(key)
+    return _WHOLE if value is None and key.endswith(".complete") else value
+
+
+_WHOLE: Final = (True, None)
 
 
 def _described(interaction: Interaction, *, with_texts: bool) -> Description:
@@ -187,7 +193,7 @@ def _rebuilt(interaction: Interaction, said: Description) -> Interaction:
 def _rebuilt_body(body: Body | None, part: str, said: dict[str, Any]) -> Body | None:
     if body is None or said.get(f"{part}.body") is None:
         return None
-    complete, incomplete = said.get(f"{part}.complete", (True, None))
+    complete, incomplete = said.get(f"{part}.complete", _WHOLE)
     removed = said.get(f"{part}.removed")
     if (complete, incomplete, removed) == (body.complete, body.incomplete, body.removed):
         return body

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from cassette_tools.diff.fingerprint import Fingerprints
     from cassette_tools.diff.model import Ignored
     from cassette_tools.diff.rules import Rules
-    from cassette_tools.interaction import Body, Interaction
+    from cassette_tools.interaction import Body, Interaction, Request, Response
     from cassette_tools.source import Facts, OpenCassette
     from recorder.journal.read import Mode, Part
 
@@ -264,20 +264,22 @@ class _Pairs:
     def _pair(self, place: Place) -> Pairing | None:
         old, new = self._old.prints, self._new.prints
         same_bodies = old.bodies[place.old] == new.bodies[place.new]
-        if same_bodies and old.head[place.old] == new.head[place.new]:
-            ignored = old.ignored(place.old, new, place.new)
-            if ignored is not None:
-                self._same(ignored)
+        aside = None
+        if old.head[place.old] == new.head[place.new]:
+            aside = old.ignored(place.old, new, place.new)
+            if aside is not None and same_bodies:
+                self._same(aside)
                 return None
         one = self._old.interaction(place.old, contents=not same_bodies)
         other = self._new.interaction(place.new, contents=not same_bodies)
-        if same_bodies:
-            _share_bodies(one, other)
+        _share_bodies(one, other, equal=same_bodies)
+        if aside is not None and not _share_headers(one, other):
+            aside = None
         limits = limits_of(self._old.opened.format, one.origin)
         others = limits_of(self._new.opened.format, other.origin)
         level, counterpart, looked_past = levelled(one, other, limits, others)
         found = compare(level, counterpart, self._rules)
-        ignored = {**found.ignored, **looked_past}
+        ignored = {**(aside or {}), **found.ignored, **looked_past}
         if not found.changes:
             self._same(ignored)
             return None
@@ -295,17 +297,40 @@ class _Pairs:
         self._totals.ignore(ignored)
 
 
-def _share_bodies(one: Interaction, other: Interaction) -> None:
-    """Let two interactions have the same bodies: it is known that their contents are equal."""
-    other.request.body = _shared(one.request.body, other.request.body)
+def _share_bodies(one: Interaction, other: Interaction, *, equal: bool) -> None:
+    """Let two interactions have the same body where the contents are equal: then it is not compared.
+
+    `equal`: it is known of all of their bodies. Else those are looked at that are held.
+    """
+    other.request.body = _shared(one.request.body, other.request.body, equal=equal)
     if one.response is not None and other.response is not None:
-        other.response.body = _shared(one.response.body, other.response.body)
+        other.response.body = _shared(one.response.body, other.response.body, equal=equal)
 
 
-def _shared(one: Body | None, other: Body | None) -> Body | None:
+def _share_headers(one: Interaction, other: Interaction) -> bool:
+    """Let two interactions have the same headers, where it is known that no difference in them is a change.
+
+    False where bodies are to be read differently for their headers: there is a boundary in Content-Type.
+    """
+    messages: list[tuple[Request | Response, Request | Response]] = [(one.request, other.request)]
+    if one.response is not None and other.response is not None:
+        messages.append((one.response, other.response))
+    if any(header(old.headers, _TYPE) != header(new.headers, _TYPE) for old, new in messages):
+        return False
+    for old, new in messages:
+        new.headers = old.headers
+    return True
+
+
+_TYPE: Final = "content-type"
+
+
+def _shared(one: Body | None, other: Body | None, *, equal: bool) -> Body | None:
     if one is None or other is None:
         return other
-    if (one.complete, one.incomplete, one.removed) == (other.complete, other.incomplete, other.removed):
+    if (one.complete, one.incomplete, one.removed) != (other.complete, other.incomplete, other.removed):
+        return other
+    if equal or (one.stream is other.stream is None and one.size == other.size and one.read() == other.read()):
         return one
     return other
 

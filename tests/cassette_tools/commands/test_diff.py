@@ -1,0 +1,220 @@
+"""`ctools diff` as people run it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cassette_tools.cassettes import Cassette
+from tests.cassette_tools.running import ctools, ctools_on_terminal, environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def cassettes(tmp_path: Path) -> tuple[Path, Path]:
+    old = Cassette().get().get(url="https://localhost:8443/price", body=b'{"price": 10}')
+    new = Cassette().get().get(url="https://localhost:8443/price", body=b'{"price": 12}')
+    return old.end().write(tmp_path / "old.jsonl"), new.end().write(tmp_path / "new.jsonl")
+
+
+def test_what_changed_is_shown_and_the_exit_code_is_1(cassettes: tuple[Path, Path]) -> None:
+    run = ctools("diff", *cassettes)
+    assert (run.code, run.errors) == (1, "")
+    assert "$.price" in run.text
+    assert "10" in run.text
+    assert "12" in run.text
+    assert "\x1b" not in run.text
+
+
+def test_no_difference_is_said_and_the_exit_code_is_0(cassettes: tuple[Path, Path], tmp_path: Path) -> None:
+    copy = tmp_path / "copy.jsonl"
+    copy.write_bytes(cassettes[0].read_bytes())
+    run = ctools("diff", cassettes[0], copy)
+    assert (run.code, run.errors) == (0, "")
+    assert "No differences" in run.text
+
+
+@pytest.mark.parametrize(
+    ("made", "codes"),
+    [
+        (Cassette().get(), {"breaking": 1, "warning": 1, "info": 1, "never": 0}),
+        (
+            Cassette().get().get(url="https://localhost:8443/price", body=b'{"price": 1}'),
+            {"breaking": 0, "warning": 1, "info": 1, "never": 0},
+        ),
+        (
+            Cassette().get().get(url="https://localhost:8443/price", body=b'{"price": 10}').get(url="http://x/"),
+            {"breaking": 0, "warning": 0, "info": 1, "never": 0},
+        ),
+    ],
+    ids=["removed", "changed", "added"],
+)
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]], ids=["shown", "quiet"])
+def test_the_severity_that_fails_can_be_chosen(
+    cassettes: tuple[Path, Path], made: Cassette, codes: dict[str, int], quiet: list[str]
+) -> None:
+    new = made.write(cassettes[1])
+    for limit, code in codes.items():
+        run = ctools("diff", cassettes[0], new, "--fail-on", limit, *quiet)
+        assert (run.code, run.errors) == (code, ""), limit
+        assert bool(run.out) == (not quiet)
+
+
+def test_what_is_not_to_be_compared_is_said_in_selectors(cassettes: tuple[Path, Path]) -> None:
+    run = ctools("diff", *cassettes, "--ignore", "json:$.price", "--json")
+    assert run.code == 0
+    assert json.loads(run.text)["ignored"] == [
+        {"rule": "--ignore json:$.price", "where": "response json $.price", "count": 1}
+    ]
+    refused = ctools("diff", *cassettes, "--ignore", "jsn:$.price")
+    assert refused.code == 2
+    assert "^" in refused.errors
+
+
+def test_a_filter_takes_part_of_both(cassettes: tuple[Path, Path]) -> None:
+    assert ctools("diff", *cassettes, "--only", "~u /ads").code == 0
+    assert ctools("diff", *cassettes, "--only", "~u /price").code == 1
+    refused = ctools("diff", *cassettes, "--only", "~u (")
+    assert refused.code == 2
+    assert "^" in refused.errors
+
+
+FORMATS = {"unified": "--- ", "markdown": "", "html": "<!doctype html>", "json": "{", "terminal": ""}
+
+
+@pytest.mark.parametrize("view", FORMATS)
+def test_each_view_is_written_to_the_output_or_whole_to_a_file(
+    cassettes: tuple[Path, Path], tmp_path: Path, view: str
+) -> None:
+    shown = ctools("diff", *cassettes, "--format", view)
+    assert shown.code == 1
+    assert shown.text.lower().startswith(FORMATS[view])
+    target = tmp_path / "out.txt"
+    written = ctools("diff", *cassettes, "--format", view, "-o", target)
+    assert (written.code, written.out, written.errors) == (1, b"", "")
+    assert target.read_bytes() == shown.out
+    again = ctools("diff", *cassettes, "--format", view, "-o", target)
+    assert again.code == 2
+    assert "exists already" in again.errors
+    assert ctools("diff", *cassettes, "--format", view, "-o", target, "--force").code == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "start"), [("a.md", "#"), ("a.html", "<!doctype"), ("a.json", "{"), ("a.diff", "---")]
+)
+def test_the_name_of_the_file_tells_the_view(
+    cassettes: tuple[Path, Path], tmp_path: Path, name: str, start: str
+) -> None:
+    assert ctools("diff", *cassettes, "-o", tmp_path / name).code == 1
+    assert (tmp_path / name).read_text().lower().lstrip("*# ").startswith(start.lstrip("#"))
+
+
+def test_what_cannot_be_read_to_its_end_leaves_no_file(cassettes: tuple[Path, Path], tmp_path: Path) -> None:
+    """What is wrong here is found when bodies are read, when the beginning of the page was written."""
+    made = Cassette().get(body=b'{"id": 7}').get(url="https://localhost:8443/price", body=b"x" * 5_000).get()
+    data = made.data().replace(b"x" * 5_000, b"x" * 4_990 + b"\\u12......")
+    cassettes[1].write_bytes(data)
+    run = ctools("diff", *cassettes, "-o", tmp_path / "out.html")
+    assert run.code == 2
+    assert f"{cassettes[1]}, line 3" in run.errors
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.jsonl", "old.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["old.jsonl"], "Missing argument"),
+        (["old.jsonl", "gone.jsonl"], "gone.jsonl"),
+        (["old.jsonl", "old.jsonl"], "the same"),
+        (["-", "-"], "comes once"),
+        (["old.jsonl", "-", "--fail-on", "grave"], "no severity"),
+        (["old.jsonl", "new.jsonl", "--format", "pdf"], "no format"),
+        (["old.jsonl", "new.jsonl", "--format", "html", "--json"], "different outputs"),
+        (["old.jsonl", "new.jsonl", "--mode", "brave"], "no mode"),
+        (["old.jsonl", "new.jsonl", "--from", "nope"], "no format that can be read"),
+        (["old.jsonl", "new.jsonl", "--force"], "give both"),
+        (["old.jsonl", "new.jsonl", "--quiet", "-o", "x"], "give one"),
+        (["old.jsonl", "empty.jsonl"], "it is empty"),
+        (["folder", "-"], "a folder"),
+        (["old.jsonl", "folder"], "folder/old.jsonl"),
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_meant_is_refused_in_one_line(
+    cassettes: tuple[Path, Path], tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    (tmp_path / "folder").mkdir()
+    run = ctools("diff", *arguments, cwd=tmp_path)
+    assert (run.code, run.out) == (2, b"")
+    assert said in run.errors
+    assert run.errors.count("\n") == 1
+
+
+def test_either_side_can_be_the_standard_input(cassettes: tuple[Path, Path]) -> None:
+    old, new = cassettes
+    assert ctools("diff", "-", new, stdin=old.read_bytes()).code == 1
+    assert ctools("diff", old, "-", stdin=new.read_bytes()).code == 1
+    assert ctools("diff", old, "-", stdin=old.read_bytes()).code == 0
+
+
+def test_of_a_file_and_a_folder_the_file_of_that_name_is_taken(cassettes: tuple[Path, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "old.jsonl").write_bytes(cassettes[1].read_bytes())
+    assert ctools("diff", cassettes[0], folder).code == 1
+    assert ctools("diff", folder, cassettes[0]).code == 1
+
+
+def test_folders_are_compared_and_what_cannot_be_read_is_told_at_the_end(
+    cassettes: tuple[Path, Path], tmp_path: Path
+) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    other.mkdir()
+    for name, place in (("a", one), ("a", other), ("only", one)):
+        (place / f"{name}.jsonl").write_bytes(cassettes[0].read_bytes())
+    run = ctools("diff", one, other)
+    assert run.code == 1
+    assert "only.jsonl" in run.text
+    assert ctools("diff", other, one, "--fail-on", "warning").code == 0, "a new one is info"
+    (one / "b.jsonl").write_bytes(cassettes[0].read_bytes())
+    (other / "b.jsonl").write_bytes(b"")
+    for view in FORMATS:
+        run = ctools("diff", one, other, "--format", view)
+        assert run.code == 2, view
+    assert ctools("diff", one, other, "--quiet").code == 2
+
+
+def test_a_terminal_gets_lines_that_fit_and_nothing_recorded_drives_it(tmp_path: Path) -> None:
+    hostile = "\x1b]0;owned\x07\x1b[31m"
+    old = Cassette().get(body=b'{"a": "1"}').write(tmp_path / "old.jsonl")
+    made = Cassette().get(
+        body=f'{{"a": "{hostile}"}}'.encode(), headers=[("X", hostile), ("Content-Type", "application/json")]
+    )
+    new = made.write(tmp_path / "new.jsonl")
+    for columns in (40, 200):
+        run = ctools_on_terminal("diff", str(old), str(new), columns=columns)
+        assert run.code == 1
+        assert b"\x1b]0" not in run.out
+        assert b"\x07" not in run.out
+
+
+def test_nobody_waits_for_a_reader_that_went_away(cassettes: tuple[Path, Path]) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "cassette_tools", "diff", *cassettes],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) in (0, 1)
