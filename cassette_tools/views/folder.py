@@ -123,7 +123,8 @@ def _show_totals(folder: Folder, page: Page, top: int) -> None:
         page.fact("unread" if not number else "", shown(str(error), "red"))
     if len(totals.unread) > _TOLD:
         page.fact("", f"and {count_text(len(totals.unread) - _TOLD, 'more folder')}")
-    page.fact("formats", shown(", ".join(f"{title} {count:,}" for title, count in totals.formats.most_common())))
+    if totals.formats:
+        page.fact("formats", shown(", ".join(f"{title} {count:,}" for title, count in totals.formats.most_common())))
     page.fact("recorded", _span(totals))
     hosts = [f"{host} {row.count:,}" for host, row in totals.hosts.top(top)]
     rest = totals.hosts.rest(top).count

@@ -103,6 +103,12 @@ def test_days_are_said_as_they_were_given(tmp_path: Path, days: float, said: str
     assert f"recorded more than {said} ago" in text_of(tmp_path, stale_after=days)
 
 
+def test_what_is_not_known_of_any_cassette_has_no_line(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").touch()
+    labels = [line.split()[0] for line in text_of(tmp_path).splitlines()[3:] if line]
+    assert labels == ["folder", "recorded", "empty"]
+
+
 def test_a_filter_is_said_beside_what_it_took(tmp_path: Path) -> None:
     Cassette(redaction=REDACTED).get().interaction(method="POST").end().write(tmp_path / "a.jsonl")
     assert "1 cassette, 1 of 2 interactions (--only), " in text_of(tmp_path, only="~m POST")
