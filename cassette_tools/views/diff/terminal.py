@@ -11,6 +11,7 @@ Memory: one pairing, and the totals.
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
@@ -35,7 +36,7 @@ from cassette_tools.views.escape import visible
 from cassette_tools.views.figures import count_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from cassette_tools.diff.comparison import Comparison
     from cassette_tools.diff.model import Change, Pairing, Severity, Totals
@@ -90,14 +91,8 @@ def show(comparison: Comparison | FolderComparison, page: Page) -> None:
 
 
 def _show_cassettes(comparison: Comparison, page: Page) -> None:
-    first: Pairing | None = None
-    for pairing in comparison:
-        if first is None:
-            first = pairing
-            _show_sides([f"{side.name} ({side.title})" for side in (comparison.old, comparison.new)], page)
-        elif _rank(pairing) < _rank(first):
-            first = pairing
-        _show_pairing(pairing, page)
+    names = [f"{side.name} ({side.title})" for side in (comparison.old, comparison.new)]
+    first = _show_pairings(comparison, page, lambda: _show_sides(names, page))
     if first is not None:
         page.line()
     _show_totals(comparison.totals, page)
@@ -105,23 +100,36 @@ def _show_cassettes(comparison: Comparison, page: Page) -> None:
         _show_next(first, comparison.old.name, comparison.new.name, page)
 
 
+def _show_pairings(comparison: Comparison, page: Page, begin: Callable[[], None]) -> Pairing | None:
+    """Show what differs, after `begin` was called; return the first of the gravest pairings, or None."""
+    gravest_one: Pairing | None = None
+    for pairing in comparison:
+        if gravest_one is None:
+            begin()
+        if gravest_one is None or _rank(pairing) < _rank(gravest_one):
+            gravest_one = pairing
+        _show_pairing(pairing, page)
+    return gravest_one
+
+
 def _show_folder(folder: FolderComparison, page: Page) -> None:
     same = differing = 0
+
+    def begin(name: str) -> None:
+        if not differing:
+            _show_sides([folder.old, folder.new], page)
+        page.line()
+        _say(name, page, style="bold underline")
+
     for name, comparison in folder:
-        differs = False
-        for pairing in comparison:
-            if not differs:
-                differs = True
-                if not differing:
-                    _show_sides([folder.old, folder.new], page)
-                page.line()
-                _say(name, page, style="bold underline")
-            _show_pairing(pairing, page)
-        if differs:
-            page.line()
-            _say(headline(comparison.totals), page)
-        differing += differs
-        same += not differs
+        first = _show_pairings(comparison, page, partial(begin, name))
+        if first is None:
+            same += 1
+            continue
+        differing += 1
+        page.line()
+        _say(headline(comparison.totals), page)
+        _show_next(first, comparison.old.name, comparison.new.name, page)
     if differing:
         page.line()
     _show_names("Only in the old folder", folder.only_old, _STYLES["breaking"], page)

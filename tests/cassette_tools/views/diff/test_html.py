@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from cassette_tools.views.diff import html
 from cassette_tools.views.diff.html import pieces
 from cassette_tools.views.escape import visible
+from recorder.errors import OutputError
 from tests.browser import PHONE
 from tests.cassette_tools import diffs
 from tests.cassette_tools.diffs import HOSTILES, change, comparison, pairing
@@ -151,6 +154,16 @@ def test_a_page_has_a_bound_and_says_what_it_leaves_out(monkeypatch: pytest.Monk
     text = "".join(pieces(comparison([*diffs.many(3, 20), pairing(change("status", "", "1", "2"))])))
     assert text.count('<li class="change"') == 41
     assert "1 more interaction that differs is not in this page" in text
+
+
+def test_a_disk_that_is_full_is_told_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.BytesIO):
+        def write(self, *_: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.SpooledTemporaryFile", lambda _: Full())
+    with pytest.raises(OutputError, match=r"No space left on device.*TMPDIR"):
+        next(pieces(diffs.small()))
 
 
 def test_both_cassettes_and_the_rest_of_a_folder_are_named() -> None:
