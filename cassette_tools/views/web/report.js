@@ -300,10 +300,12 @@
     return COLUMNS.some((column) => column.key === key && column.name) ? key : null;
   }
 
+  const collator = new Intl.Collator("en", { numeric: true });
+
   function sorted(found) {
     const key = sortKey(state.sort);
+    if (state.sort === "number") return found; // as they stand in the file
     const sign = state.sort.startsWith("-") ? -1 : 1;
-    const collator = new Intl.Collator("en", { numeric: true });
     const compare = (one, other) => {
       const a = one[key];
       const b = other[key];
@@ -455,12 +457,15 @@
     renderRows();
   }
 
-  function scrollToActive() {
+  function scrollToActive({ centre = false } = {}) {
     const view = grid.element;
-    const head = $("head").offsetHeight;
+    const room = view.clientHeight - $("head").offsetHeight;
     const top = grid.active * grid.height;
-    if (top < view.scrollTop) view.scrollTop = top;
-    else if (top + grid.height > view.scrollTop + view.clientHeight - head) view.scrollTop = top + grid.height - view.clientHeight + head;
+    const above = top < view.scrollTop;
+    const below = top + grid.height > view.scrollTop + room;
+    if ((above || below) && centre) view.scrollTop = top - room / 2;
+    else if (above) view.scrollTop = top;
+    else if (below) view.scrollTop = top + grid.height - room;
   }
 
   function applyFilter({ keep = true } = {}) {
@@ -480,7 +485,6 @@
     tellCount();
     renderRows();
     drawPlots();
-    drawDistributions();
   }
 
   function withinRange(row) {
@@ -791,7 +795,15 @@
     clipPlot(place);
     context.globalAlpha = timed.length > 2000 ? 0.5 : 0.85;
     timed.sort((a, b) => RANKS[a.kind] - RANKS[b.kind]); // what failed lies on top
-    for (const row of timed) drawMark(context, row, x.at(row.started), y.at(row.total), timed.length > 3000 ? 1.6 : 2.6);
+    const dense = timed.length > 3000; // circles of this size look like squares, and take longer
+    for (const row of timed) {
+      const [left, top] = [x.at(row.started), y.at(row.total)];
+      if (left < MARGIN.left || left > width) continue;
+      if (dense && row.kind === "ok") {
+        context.fillStyle = colours.ok;
+        context.fillRect(left - 1.3, top - 1.3, 2.6, 2.6);
+      } else drawMark(context, row, left, top, dense ? 2 : 2.6);
+    }
     context.globalAlpha = 1;
     for (const row of timed) {
       if (row.number !== state.open && row !== hovered) continue;
@@ -874,13 +886,16 @@
 
   let drawing = false;
   function drawPlots() {
-    if (drawing || !span.timed) return;
+    if (drawing) return;
     drawing = true;
     requestAnimationFrame(() => {
       drawing = false;
-      drawWaterfall();
-      drawScatter();
-      drawMemory();
+      if (span.timed) {
+        drawWaterfall();
+        drawScatter();
+        drawMemory();
+      }
+      drawDistributions();
     });
   }
 
@@ -998,7 +1013,12 @@
 
   // -- distributions
 
+  let distributed = null; // what was drawn last, by the list of rows and the width
+
   function drawDistributions() {
+    const now = `${$("times").clientWidth} ${window.devicePixelRatio} ${colours.ok}`;
+    if (distributed && distributed.rows === shown && distributed.now === now) return;
+    distributed = { rows: shown, now };
     drawDistribution($("times"), shown.map((row) => row.total), shortDuration, durationText, "Times", "interaction");
     drawDistribution($("sizes"), shown.map((row) => row.size), sizeShort, sizeText, "Sizes of responses", "body", "bodies");
   }
@@ -1106,6 +1126,7 @@
     const row = state.open === null ? null : rows.find((one) => one.number === state.open);
     const ticket = ++asked;
     document.body.classList.toggle("with-details", state.open !== null);
+    setCovered();
     if (state.open === null) {
       panel.hidden = true;
       panel.replaceChildren();
@@ -1120,12 +1141,21 @@
       else panel.replaceChildren(...panelOf(row, details));
       panel.scrollTop = 0;
       const place = shown.indexOf(row);
-      if (place >= 0) activate(place);
+      if (place >= 0) {
+        activate(place, { scroll: false });
+        scrollToActive({ centre: true });
+      }
     }
     if (focus && state.open !== null) panel.focus({ preventScroll: true });
     measureRows();
     renderRows();
     drawPlots();
+  }
+
+  // Where details cover the page, nothing behind them can be reached.
+  function setCovered() {
+    const covered = state.open !== null && matchMedia("(width < 1000px)").matches;
+    for (const part of document.querySelectorAll(".skip, .top, main, .foot")) part.inert = covered;
   }
 
   function step(by) {
@@ -1164,7 +1194,7 @@
         copyButton("Copy URL", request.url),
         copyButton("Copy link", location.href),
       ),
-      ...(details.curl ? details.curl.notes : []).map((note) => el("p", { class: "quiet" }, `As a curl command: ${note}`)),
+      ...(details.curl ? details.curl.notes : []).map((note) => el("p", { class: "quiet curl-note" }, `As a curl command: ${note}`)),
       errorSection(details.error),
       circumstances(row, details),
       response ? messageSection("Response", response, row, "response", [response.version, response.status, response.reason]) : null,
@@ -1421,14 +1451,13 @@
   function redraw() {
     readColours();
     drawPlots();
-    drawDistributions();
   }
 
   function onResize() {
+    setCovered();
     measureRows();
     renderSoon();
     drawPlots();
-    drawDistributions();
   }
 
   function fromAddress() {
