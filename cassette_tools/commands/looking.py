@@ -408,7 +408,11 @@ def _say(text: str) -> None:
     from cassette_tools.views.console import Page, shown
 
     sys.stdout.flush()
-    Page(sys.stderr).line(shown(text))
+    page = Page(sys.stderr)
+    said = shown(text)
+    for line in [said] if page.width is None else said.wrap(page.console, page.width, overflow="ignore"):
+        line.rstrip()
+        page.line(line)
 
 
 def _count(number: int) -> str:

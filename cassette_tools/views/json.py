@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import codecs
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -72,9 +72,10 @@ def print_interaction(
 
 def summary_object(summary: Summary, facts: Facts) -> dict[str, Any]:
     """Return the summary as an object of JSON."""
+    converted = bool(summary.runs) and all(run.converted for run in summary.runs)
     return {
         "file": file_object(facts),
-        "runs": [_run(run) for run in summary.runs],
+        "runs": [_run(run) for run in summary.runs] if facts.format == "jsonl" else [],
         "runs_left_out": summary.runs_left_out,
         "interactions": summary.interactions,
         "failed": sum(run.failures for run in summary.runs),
@@ -118,6 +119,7 @@ def summary_object(summary: Summary, facts: Facts) -> dict[str, Any]:
                 "rss_largest": row.rss_largest,
             }
             for key, row in summary.processes.top(len(summary.processes.rows))
+            if not converted
         ],
         "diagnosis": [_diagnosis(key, sample) for key, sample in summary.diagnoses.top(len(summary.diagnoses.rows))],
     }
@@ -174,7 +176,8 @@ def duplicate_object(group: Group) -> dict[str, Any]:
 
 
 def _run(run: Run) -> dict[str, Any]:
-    return {
+    """Return a run; of one that a conversion made, what tells of that conversion and not of the traffic is null."""
+    said = {
         "run": run.run,
         "format": run.format,
         "created_at": _moment(run.created_at),
@@ -190,7 +193,12 @@ def _run(run: Run) -> dict[str, Any]:
         "failed": run.failures,
         "seen": run.seen,
         "lost": run.lost,
+        "converted": run.converted,
     }
+    return said | dict.fromkeys(_OF_RECORDINGS) if run.converted else said
+
+
+_OF_RECORDINGS: Final = ("ended", "ended_at", "exit_code", "signal", "python", "platform")
 
 
 def _counts(tally: Tally[Count]) -> dict[str, Any]:
