@@ -10,7 +10,8 @@ What figures do not need is not looked at: header fields, and contents of bodies
 second record is glued into them (a killed writer leaves that), and that the line ends as a whole line ends. The mode
 strict looks at everything; it is not for here.
 
-Memory: a process holds one block (`BLOCK`), or its longest line up to `LONGEST`, and the figures of one part; the
+Memory: a process holds one block (`BLOCK`), or its longest line up to `LONGEST`, and the figures of one part, with up
+to 2 MB of its lines that are neither interactions nor bodies (parsed: some times that); the
 calling process those of the whole. A process that was forked has the pages of its parent, too. It ends when its parent
 does: then nobody reads what it writes. Where it is lost, its parent does its work.
 """
@@ -52,7 +53,7 @@ LONGEST: Final = 8 << 20
 """Bytes of a line that is read here."""
 
 _MOST_PROCESSES: Final = 2
-_MARKS: Final = 10_000  # header and end lines of a part
+_TOLD: Final = 2_000_000  # bytes of lines of a part that are neither interactions nor bodies
 _PIPE: Final = 1 << 20
 _HEADER: Final = b'{"type":"header"'
 _INTERACTION: Final = b'{"type":"interaction",'
@@ -188,6 +189,7 @@ class _Reading(Generic[F]):
         self._file = file
         self._figures = figures
         self._buffer = bytearray(BLOCK)
+        self._told = 0
 
     def run(self, start: int, end: int) -> int:
         """Read whole lines from `start` to `end`, or to the end of the file; return where that was."""
@@ -238,14 +240,13 @@ class _Reading(Generic[F]):
 
     def _other(self, start: int, end: int) -> None:
         """Take a line that is neither an interaction nor a piece of a body."""
-        if not self._buffer.startswith(MARK, start, end):
+        self._told += end - start
+        if self._told > _TOLD or not self._buffer.startswith(MARK, start, end):
             raise UnusualError
         head = _object(self._buffer[start:end])
         line_type = head["type"]
         if line_type in {"header", "end"}:
             if line_type == "header" and (head.get("format") != FORMAT or "converted" in head):
-                raise UnusualError
-            if len(self.marks) >= _MARKS:
                 raise UnusualError
             run, process = head.get("run"), head.get("process")
             owner = (run, process) if type(run) is str and type(process) is str else None

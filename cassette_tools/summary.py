@@ -290,7 +290,7 @@ class Summary:
 
     @classmethod
     def of_part(cls) -> Summary:
-        """Make one for a part of a cassette. Memory: the part's lines but for interactions and bodies, too."""
+        """Make one for a part of a cassette. It also holds the part's other lines than interactions and bodies."""
         summary = cls()
         summary._story = []
         return summary

@@ -217,6 +217,14 @@ def test_a_line_longer_than_a_process_takes_is_left_to_the_reader(
     assert figures(Cassette().get(body=b"x" * 40_000).write(tmp_path / "d.jsonl")) is None
 
 
+def test_a_flood_of_other_lines_is_left_to_the_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "_TOLD", 2000)
+    cassette = Cassette().get()
+    for number in range(20):
+        cassette.diagnosis(memory={"rss": number}, growth=[{"site": "x" * 100}])
+    assert figures(cassette.end().write(tmp_path / "c.jsonl")) is None
+
+
 @pytest.mark.parametrize("number", [0, 3])
 def test_the_work_of_a_process_that_is_killed_is_done_nevertheless(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
