@@ -66,6 +66,12 @@ def read_body(body: Body | None, headers: Headers) -> Contents:
     """Read a body. One that is longer than LONGEST is read piece by piece, for its digest only."""
     if body is None or body.is_empty():
         return Contents("empty", "empty", 0)
+    if body.stream is None and body.size <= LONGEST:
+        return contents_of(body.read(), header(headers, "content-type") or "")
+    return _read_pieces(body, headers)
+
+
+def _read_pieces(body: Body, headers: Headers) -> Contents:
     kept = bytearray()
     digest = sha256()
     size = 0

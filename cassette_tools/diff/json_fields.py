@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cassette_tools.diff.findings import clipped_pieces
 from cassette_tools.diff.json_values import canonical_number, json_text
+from cassette_tools.diff.model import Ignored
 from cassette_tools.diff.sequences import gaps, longest_increasing, matches
 from cassette_tools.diff.volatile import rules_between, settled_number, settled_text
 
@@ -46,7 +47,20 @@ Trail: TypeAlias = "tuple[Trail, Step] | None"
 class Site:
     """A place in JSON without numbers: what --ignore says of it, the name beside its values, and its path."""
 
-    __slots__ = ("_children", "_path", "_rules", "above", "depth", "ignored", "name", "part", "step", "steps")
+    __slots__ = (
+        "_children",
+        "_path",
+        "_rules",
+        "above",
+        "count",
+        "depth",
+        "ignored",
+        "name",
+        "part",
+        "said",
+        "step",
+        "steps",
+    )
 
     def __init__(self, rules: Rules, part: Part, *, above: Site | None = None, step: Step = None) -> None:
         self._rules = rules
@@ -59,6 +73,9 @@ class Site:
         self.ignored: str | None = rules.ignores_member(part, self.steps)
         self._children: dict[Step, Site] = {}
         self._path: tuple[Step, ...] | None = None
+        self.said: dict[str, Ignored] = {}
+        self.count: list[int] = [0] if above is None else above.count
+        self.count[0] += 1
 
     def below(self, step: Step) -> Site:
         """Give the place of a member (its key) or of any element (None)."""
@@ -103,24 +120,49 @@ class _EventSite(Site):
         return super()._made(step)
 
 
+_MOST_ROOTS: Final = 8
+_MOST_SITES: Final = 20_000
+"""Places that are remembered from one comparison to the next; their names may be data."""
+
+
+class _Roots:
+    """Roots that are used again: most answers of a cassette have the same places. Forgotten when there are many."""
+
+    def __init__(self, kind: type[Site]) -> None:
+        self._kind = kind
+        self._roots: dict[tuple[Rules, Part], Site] = {}
+
+    def root(self, rules: Rules, part: Part) -> Site:
+        root = self._roots.get((rules, part))
+        if root is None or root.count[0] > _MOST_SITES:
+            if len(self._roots) >= _MOST_ROOTS:
+                self._roots.clear()
+            root = self._roots[rules, part] = self._kind(rules, part)
+        return root
+
+
+_VALUES: Final = _Roots(Site)
+_EVENTS: Final = _Roots(_EventSite)
+
+
 def compare_json(old: Tree, new: Tree, rules: Rules, findings: Findings) -> None:
     """Compare two JSON values. What is found goes to `findings`, by path: `$.items[3].price`."""
-    _Comparison(rules, findings, "json", _path_text).run(old, new, Site(rules, findings.part))
+    _Comparison(rules, findings, "json", _path_text).run(old, new, _VALUES.root(rules, findings.part))
 
 
 def compare_events(old: list[Tree], new: list[Tree], rules: Rules, findings: Findings) -> None:
     """Compare two streams of events, each a dict of its fields; `data` is JSON or text. Paths: `3: $.delta.text`."""
-    _Comparison(rules, findings, "event", _event_path_text).run(old, new, _EventSite(rules, findings.part))
+    _Comparison(rules, findings, "event", _event_path_text).run(old, new, _EVENTS.root(rules, findings.part))
 
 
 def settled_json(root: Tree, rules: Rules, part: Part) -> bytes:
     """Give a digest of 16 bytes of a JSON value, without what is volatile or ignored."""
-    return _digest(_Settler(rules).token(root, Site(rules, part)))
+    return _digest(_Settler(rules).token(root, _VALUES.root(rules, part)))
 
 
 def settled_events(root: list[Tree], rules: Rules, part: Part) -> bytes:
     """Give a digest of 16 bytes of a stream of events, without what is volatile or ignored."""
-    return _digest(_Settler(rules).token(root, _EventSite(rules, part)))
+    return _digest(_Settler(rules).token(root, _EVENTS.root(rules, part)))
 
 
 # -- what a value is without what is volatile
@@ -237,13 +279,13 @@ class _Comparison:
         self._work: list[tuple[Tree, Tree, Site, Trail]] = []
 
     def run(self, old: Tree, new: Tree, site: Site) -> None:
-        self._work.append((old, new, site, None))
+        if not _same(old, new, site):
+            self._work.append((old, new, site, None))
         while self._work:
             self._visit(*self._work.pop())
 
     def _visit(self, old: Tree, new: Tree, site: Site, trail: Trail) -> None:
-        if _same(old, new, site):
-            return
+        """Compare two values that are not the same, or of which that is not known."""
         if site.ignored is not None:
             self._ignore(f"--ignore {site.ignored}", site)
         elif isinstance(old, dict) and isinstance(new, dict):
@@ -277,7 +319,8 @@ class _Comparison:
         for key, value in old.items():
             below = site.below(key)
             if key in new:
-                work.append((value, new[key], below, (trail, key)))
+                if not _same(value, new[key], below):
+                    work.append((value, new[key], below, (trail, key)))
             elif below.ignored is not None:
                 self._ignore(f"--ignore {below.ignored}", below)
             else:
@@ -298,6 +341,11 @@ class _Comparison:
             return
         start, end, last = _middle(old, new, below)
         olds, news = old[start:end], new[start:last]
+        if _in_place(olds, news):
+            for place in range(len(olds) - 1, -1, -1):
+                if not _same(olds[place], news[place], below):
+                    self._work.append((olds[place], news[place], below, (trail, start + place)))
+            return
         key = _key_of(olds, news, below, keep=self._keep)
         pairs = (
             self._pairs_by_key((olds, news, below), key, trail) if key is not None else self._pairs(olds, news, below)
@@ -311,7 +359,8 @@ class _Comparison:
             if place not in paired:
                 self._change("added", (trail, start + place), None, value)
         for place in sorted(beside, reverse=True):
-            self._work.append((olds[place], news[beside[place]], below, (trail, start + beside[place])))
+            if not _same(olds[place], news[beside[place]], below):
+                self._work.append((olds[place], news[beside[place]], below, (trail, start + beside[place])))
 
     def _pairs(self, olds: list[Tree], news: list[Tree], below: Site) -> list[tuple[int, int]]:
         """Pair elements by what is equal, then by likeness between those."""
@@ -370,7 +419,16 @@ class _Comparison:
         return clipped_pieces(json_text(value)) if isinstance(value, dict | list) else "".join(json_text(value))
 
     def _ignore(self, rule: str, site: Site) -> None:
-        self._findings.ignore(rule, self._place, self._rendered(site.path()))
+        findings = self._findings
+        if findings.prefix:
+            findings.ignore(rule, self._place, self._rendered(site.path()))
+            return
+        ignored = site.said.get(rule)
+        if ignored is None:
+            where = f"{findings.part} {self._place} {self._rendered(site.path())}"
+            ignored = site.said[rule] = Ignored(rule, where.rstrip())
+        counts = findings.compared.ignored
+        counts[ignored] = counts.get(ignored, 0) + 1
 
 
 _DEEP: Final = 64
@@ -408,6 +466,23 @@ _MOST_MEMBERS: Final = 64
 
 _LEAST_ALIKE: Final = 0.66
 """Likeness from which on elements of different ids count as one that was changed."""
+
+
+def _in_place(olds: list[Tree], news: list[Tree]) -> bool:
+    """Tell whether each element stands beside its own, by its id: the ordinary case of two recordings."""
+    if len(olds) != len(news):
+        return False
+    if len(olds) == 1:
+        return True
+    if not isinstance(olds[0], dict):
+        return False
+    key = next((key for key in _KEYS if key in olds[0]), None)
+    if key is None:
+        return False
+    return all(
+        isinstance(old, dict) and isinstance(new, dict) and key in old and key in new and old[key] == new[key]
+        for old, new in zip(olds, news, strict=True)
+    ) and isinstance(olds[0][key], str | bytes)
 
 
 def _key_of(olds: list[Tree], news: list[Tree], below: Site, *, keep: bool) -> str | None:

@@ -268,8 +268,8 @@ def test_a_body_that_is_one_object_is_not_read() -> None:
         raise AssertionError
 
     body = Body(stream=refuse, size=5)
-    sides = [Interaction(Request("GET", "http://a/", []), Response(200, "OK", [], body)) for _ in range(2)]
-    assert not compare(*sides, PLAIN).changes
+    old, new = (Interaction(Request("GET", "http://a/", []), Response(200, "OK", [], body)) for _ in range(2))
+    assert not compare(old, new, PLAIN).changes
 
 
 def test_a_missing_body_and_an_empty_one_are_the_same() -> None:

@@ -132,10 +132,9 @@ def test_whether_a_header_is_there_that_programs_rely_on_is_a_change(name: str) 
 
 
 def test_content_length_is_compared_in_an_answer_to_head() -> None:
-    sides = [answered(headers=[("Content-Length", size)]) for size in ("12", "13")]
-    for side in sides:
-        side.request.method = "HEAD"
-    assert found(*sides) == ["changed response header content-length: 12 -> 13"]
+    old, new = (answered(headers=[("Content-Length", size)]) for size in ("12", "13"))
+    old.request.method = new.request.method = "HEAD"
+    assert found(old, new) == ["changed response header content-length: 12 -> 13"]
 
 
 def test_cookies_are_compared_one_by_one_and_ignored_by_name() -> None:

@@ -260,7 +260,7 @@ def test_long_values_are_clipped_so_that_the_difference_is_seen() -> None:
 @pytest.mark.parametrize("keyed", [True, False])
 def test_time_grows_with_the_size_not_with_its_square(keyed: bool) -> None:
     def cost(size: int) -> float:
-        old = [{"id" if keyed else "x": at, "v": at % 10, "w": "word"} for at in range(size)]
+        old: list[dict[str, Any]] = [{"id" if keyed else "x": at, "v": at % 10, "w": "word"} for at in range(size)]
         new = [{**one, "v": (one["v"] + at % 2)} for at, one in enumerate(old) if at % 10]
         sides = as_json(old), as_json(new)
         begun = process_time()
@@ -278,3 +278,25 @@ def test_a_whole_document_that_was_removed_reads_back(value: Any) -> None:
     (change,) = compare(as_json({"a": value}), as_json({}), PLAIN).changes
     assert change.old is not None
     assert json.loads(change.old) == value
+
+
+def test_places_that_are_remembered_are_bounded() -> None:
+    from cassette_tools.diff import json_fields
+
+    for start in range(0, 60_000, 20_000):
+        names = [str(number) for number in range(start, start + 20_000)]
+        compare(as_json(dict.fromkeys(names, 1)), as_json(dict.fromkeys(names, 2)), PLAIN)
+    root = json_fields._VALUES.root(PLAIN, "response")
+    assert root.count[0] <= 2 * json_fields._MOST_SITES
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ([{"id": 1, "v": 1}, {"id": 1, "v": 2}], [{"id": 1, "v": 3}, {"id": 1, "v": 4}], ["$[0].v", "$[1].v"]),
+        ([{"id": [1], "v": 1}, {"id": 1, "v": 2}], [{"id": [1], "v": 3}, {"id": 1, "v": 4}], ["$[0].v", "$[1].v"]),
+        ([{"id": 1, "v": 1}, 7], [{"id": 1, "v": 3}, 8], ["$[0].v", "$[1]"]),
+    ],
+)
+def test_elements_that_cannot_be_told_apart_are_paired_in_order(old: Any, new: Any, changes: list[str]) -> None:
+    assert [change.path for change in compare(as_json(old), as_json(new), PLAIN).changes] == changes

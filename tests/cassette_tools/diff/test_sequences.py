@@ -79,7 +79,7 @@ def test_time_does_not_grow_with_the_square_for_repeats_moves_and_noise() -> Non
         def __eq__(self, other: object) -> bool:
             nonlocal counted
             counted += 1
-            return int.__eq__(self, other)  # type: ignore[arg-type]
+            return int.__eq__(self, other)
 
         __hash__ = int.__hash__
 
