@@ -2,7 +2,8 @@
 
 Law: lines in, one `Summary` out. It looks at heads only, never at a body's content; it prints nothing. Its memory
 does not depend on the length of the cassette: every table has a limit and says when it was cut (see `tally`),
-percentiles and the memory curve are thinned (see `histogram`, `series`).
+percentiles and the memory curve are thinned (see `histogram`, `series`). Summaries of the parts of a cassette, merged
+in their order, are the summary of the whole (see `parts`).
 
 A line that lacks what a summary needs, or has it in a wrong type, is handed to the model, which names the key.
 """

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import tracemalloc
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cassette_tools.source import open_cassette
 from cassette_tools.summary import LINE_TYPES, Figure, Summary, Traffic, summarize
 from recorder.errors import BadCassetteError
 from recorder.journal.read import Reader
@@ -113,6 +115,29 @@ def test_appended_runs_are_told_apart() -> None:
         ("two", 1, "clean"),
     ]
     assert summary.interactions == 3
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ({}, (False, "none")),
+        ({"converted": True}, (True, "unknown")),
+        ({"converted": True, "redaction": {"policy": "p"}}, (True, "policy")),
+        ({"redaction": {"policy": "p"}}, (False, "policy")),
+        ({"converted": "yes"}, (False, "none")),
+    ],
+)
+def test_what_was_converted_is_told_from_what_a_recorder_wrote(header: dict[str, Any], told: tuple[bool, str]) -> None:
+    run = summary_of(Cassette(**header).get()).runs[0]
+    assert (run.converted, run.redaction) == told
+
+
+def test_another_tools_file_is_a_converted_run() -> None:
+    har = Path(__file__).parents[2] / "fixtures" / "har" / "playwright-1.65.1-embed.har"
+    with open_cassette(str(har), mode="tail", types=LINE_TYPES) as opened:
+        summary = summarize(opened.reader)
+    assert [(run.converted, run.redaction) for run in summary.runs] == [(True, "unknown")]
+    assert summary.interactions > 1
 
 
 def test_more_runs_than_are_kept_are_counted() -> None:
