@@ -107,7 +107,7 @@ def diff(
     compared = _compared(old, new, _asked(ignore, keep_volatile=keep_volatile, mode=mode, source=source, only=only))
     if quiet:
         raise typer.Exit(_first_code(compared, limit))
-    with _page(output, force=force) as stream:
+    with _closing(compared), _page(output, force=force) as stream:
         _VIEWS[view](compared, stream)
     raise typer.Exit(_code(compared, limit))
 
@@ -170,8 +170,6 @@ def _sides(old: str, new: str) -> tuple[str, str]:
         if one.is_dir() != other.is_dir():
             old = str(one / other.name) if one.is_dir() else old
             new = str(other / one.name) if other.is_dir() else new
-        if os.path.exists(old) and os.path.exists(new) and os.path.samefile(old, new):  # noqa: PTH110, PTH121 - names as they were given
-            raise UsageError(f"{old} and {new} are the same: there is nothing to compare.")
     elif Path(old).is_dir() or Path(new).is_dir():
         raise UsageError("The standard input is one cassette, and a folder holds many: give a file.")
     return old, new
@@ -183,6 +181,18 @@ def _compared(old: str, new: str, asked: _Asked) -> Compared:
 
         return compare_folders(old, new, asked.compare, asked.is_cassette)
     return asked.compare(old, new)
+
+
+@contextmanager
+def _closing(compared: Compared) -> Iterator[None]:
+    """Close two cassettes at the end; folders close theirs one by one."""
+    from cassette_tools.diff.folders import FolderComparison
+
+    if isinstance(compared, FolderComparison):
+        yield
+        return
+    with compared:
+        yield
 
 
 def _mode(value: str) -> Mode:

@@ -19,12 +19,13 @@ from typing import IO, TYPE_CHECKING, Final
 from cassette_tools.diff.alignment import align, in_order
 from cassette_tools.diff.common_ground import levelled, limits_of, missing_from
 from cassette_tools.diff.fields import compare, settled_body
-from cassette_tools.diff.fingerprint import LINE_TYPES, fingerprints, loose_number
+from cassette_tools.diff.fingerprint import LINE_TYPES, Fingerprints, fingerprints, loose_number
 from cassette_tools.diff.model import Pairing, Side, Totals
+from cassette_tools.diff.other_process import OtherProcess, can_fork
 from cassette_tools.formats.cassette_jsonl import interaction_of
 from cassette_tools.interaction import header
 from cassette_tools.selection import wanted_by
-from cassette_tools.source import facts_of, open_cassette
+from cassette_tools.source import facts_of, file_size, open_cassette
 from recorder.errors import OutputError, RecorderError
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from cassette_tools.diff.alignment import Place, Which
-    from cassette_tools.diff.fingerprint import Fingerprints
     from cassette_tools.diff.model import Ignored
     from cassette_tools.diff.rules import Rules
     from cassette_tools.interaction import Body, Interaction, Request, Response
@@ -44,6 +44,9 @@ __all__ = ["Comparison", "compare_cassettes"]
 
 _IN_MEMORY: Final = 4 * 1024 * 1024
 """Bytes of settled pairings that are kept in memory; more go to a file without a name."""
+
+WORTH_IT: Final = 8 * 1024 * 1024
+"""Bytes of both cassettes from which on they are read in two processes."""
 
 _SETTLED: Final = 8_192
 """Bodies whose digests without volatile things are remembered while interactions are aligned."""
@@ -141,9 +144,8 @@ def compare_cassettes(
     Raises UsageError for a wrong filter, and what opening and reading raise.
     """
     with ExitStack() as opened:
-        told = _Told(on_progress)
-        sides = [_read(opened, cassette, rules, mode, source, only, told) for cassette in (old, new)]
-        one, other = sides
+        reading = _Reading(opened, rules, mode, source, only, on_progress)
+        one, other = reading.both(old, new)
         totals = Totals(old_interactions=len(one.prints), new_interactions=len(other.prints))
         pairs = _Pairs(one, other, rules, totals)
         partners = align(one.prints, other.prints, pairs.settled, pairs.loose)
@@ -165,37 +167,101 @@ class _Input:
         return interaction_of(self.prints.again(self.opened.reader, place, contents=contents))
 
 
-class _Told:
-    """Adds up what was read of several inputs."""
+class _Reading:
+    """Reads the two cassettes, each once: two large ones at a time."""
 
-    def __init__(self, tell: Callable[[int], None] | None) -> None:
+    def __init__(
+        self,
+        stack: ExitStack,
+        rules: Rules,
+        mode: Mode,
+        source: str | None,
+        only: str | None,
+        tell: Callable[[int], None] | None,
+    ) -> None:
+        self._stack = stack
+        self._rules = rules
+        self._mode = mode
+        self._source = source
+        self._only = only
+        self._wanted = wanted_by(only)
         self._tell = tell
         self._before = 0
-        self.count = 0  # of the input at hand
+        self._count = 0  # bytes of the input at hand
 
-    def begin(self) -> None:
-        self._before += self.count
-        self.count = 0
+    def both(self, old: str, new: str) -> tuple[_Input, _Input]:
+        """Read both."""
+        beside = self._beside(old) if _is_large(old) and _is_large(new) and can_fork() else None
+        if beside is None:
+            return self.one(old), self.one(new)
+        self._before = file_size(old) or 0
+        other = self.one(new)
+        found = beside.receive()
+        beside.close()
+        if found is None:  # it found something wrong, or was lost: it is met here
+            return self.one(old), other
+        prints, facts = found
+        opened = self._stack.enter_context(self._open(old))
+        return _Input(opened, prints, facts, prints.origin()), other
 
-    def __call__(self, count: int) -> None:
-        self.count = count
+    def one(self, cassette: str) -> _Input:
+        """Read one."""
+        opened = self._stack.enter_context(self._open(cassette))
+        prints, facts = self._read(cassette, opened)
+        self._before += self._count
+        return _Input(opened, prints, facts, prints.origin())
+
+    def _beside(self, cassette: str) -> OtherProcess | None:
+        """Begin to read one in another process."""
+
+        def work() -> Iterator[tuple[Fingerprints, Facts]]:
+            self._tell = None
+            with self._open(cassette) as opened:
+                if opened.is_plain:
+                    yield self._read(cassette, opened)
+
+        try:
+            other = OtherProcess(work, send=_send_side, load=_load_side)
+        except OSError:
+            return None
+        self._stack.callback(other.close)
+        return other
+
+    def _open(self, cassette: str) -> OpenCassette:
+        return open_cassette(
+            cassette,
+            mode=self._mode,
+            types=LINE_TYPES,
+            bodies=True,
+            source=self._source,
+            seekable=True,
+            on_progress=self._progress,
+        )
+
+    def _read(self, cassette: str, opened: OpenCassette) -> tuple[Fingerprints, Facts]:
+        self._count = 0
+        prints = fingerprints(opened.reader, opened.reader, self._rules, self._wanted)
+        return prints, facts_of(cassette, opened, self._count)
+
+    def _progress(self, count: int) -> None:
+        self._count = count
         if self._tell is not None:
             self._tell(self._before + count)
 
 
-def _read(
-    stack: ExitStack, cassette: str, rules: Rules, mode: Mode, source: str | None, only: str | None, told: _Told
-) -> _Input:
-    wanted = wanted_by(only)
-    told.begin()
-    opened = stack.enter_context(
-        open_cassette(
-            cassette, mode=mode, types=LINE_TYPES, bodies=True, source=source, seekable=True, on_progress=told
-        )
-    )
-    prints = fingerprints(opened.reader, opened.reader, rules, wanted)
-    origin = next(iter(prints.origins)) if len(prints.origins) == 1 else None
-    return _Input(opened, prints, facts_of(cassette, opened, told.count), origin)
+def _is_large(cassette: str) -> bool:
+    return (file_size(cassette) or 0) >= WORTH_IT
+
+
+def _send_side(side: tuple[Fingerprints, Facts], file: IO[bytes]) -> None:
+    prints, facts = side
+    pickle.dump(facts, file, pickle.HIGHEST_PROTOCOL)
+    prints.save(file)
+
+
+def _load_side(file: IO[bytes]) -> tuple[Fingerprints, Facts]:
+    facts: Facts = pickle.load(file)  # noqa: S301 - of a process that was forked here
+    return Fingerprints.load(file), facts
 
 
 class _Pairs:

@@ -11,11 +11,12 @@ caches of MOST_CACHED entries.
 from __future__ import annotations
 
 import hashlib
+import pickle
 import zlib
 from array import array
 from itertools import chain
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import orjson
 
@@ -49,6 +50,23 @@ _MOST_ORIGINS: Final = 100
 
 UNKNOWN: Final = 0
 """The shape of an interaction of which is not known what was set aside."""
+
+
+_ARRAYS: Final = (
+    "exact",
+    "url",
+    "firm",
+    "answer",
+    "head",
+    "bodies",
+    "offset",
+    "size",
+    "line",
+    "number",
+    "shape",
+    "aside",
+    "values",
+)
 
 
 class Fingerprints:
@@ -103,6 +121,27 @@ class Fingerprints:
 
     def __len__(self) -> int:
         return len(self.exact)
+
+    def origin(self) -> str | None:
+        """Give the one family of formats that all interactions were converted from; None where there is none."""
+        return next(iter(self.origins)) if len(self.origins) == 1 else None
+
+    def save(self, file: IO[bytes]) -> None:
+        """Write all of it, one array after the other: no second copy is made of any."""
+        rest = (self.version, self.origins, self.pieces, self.shapes)
+        pickle.dump((rest, len(self), len(self.values)), file, pickle.HIGHEST_PROTOCOL)
+        for name in _ARRAYS:
+            getattr(self, name).tofile(file)
+
+    @classmethod
+    def load(cls, file: IO[bytes]) -> Fingerprints:
+        """Read what `save` wrote. Raises EOFError."""
+        prints = cls()
+        rest, count, values = pickle.load(file)  # noqa: S301 - of a process that was forked here
+        prints.version, prints.origins, prints.pieces, prints.shapes = rest
+        for name in _ARRAYS:
+            getattr(prints, name).fromfile(file, values if name == "values" else count)
+        return prints
 
     def again(self, reader: Reader, place: int, *, contents: bool) -> Line:
         """Read an interaction's line again. Raises what `Reader.again` raises."""

@@ -98,7 +98,7 @@ def paired(old: list[str], new: list[str]) -> Names:
 
     Where several files of a folder have such a name, they are paired in their order.
     """
-    from cassette_tools.conversion_plan import _stem as stem_of
+    from cassette_tools.conversion_plan import stem_of
 
     def key(path: str) -> str:
         return str(Path(path).with_name(stem_of(Path(path).name)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -131,7 +132,6 @@ def test_what_cannot_be_read_to_its_end_leaves_no_file(cassettes: tuple[Path, Pa
     [
         (["old.jsonl"], "Missing argument"),
         (["old.jsonl", "gone.jsonl"], "gone.jsonl"),
-        (["old.jsonl", "old.jsonl"], "the same"),
         (["-", "-"], "comes once"),
         (["old.jsonl", "-", "--fail-on", "grave"], "no severity"),
         (["old.jsonl", "new.jsonl", "--format", "pdf"], "no format"),
@@ -155,6 +155,22 @@ def test_what_cannot_be_meant_is_refused_in_one_line(
     assert (run.code, run.out) == (2, b"")
     assert said in run.errors
     assert run.errors.count("\n") == 1
+
+
+def test_a_cassette_is_the_same_as_itself_by_any_name(cassettes: tuple[Path, Path], tmp_path: Path) -> None:
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(cassettes[0])
+    for other in (cassettes[0], link):
+        run = ctools("diff", cassettes[0], other)
+        assert (run.code, run.errors) == (0, "")
+
+
+def test_what_was_opened_is_closed(cassettes: tuple[Path, Path]) -> None:
+    packed = cassettes[1].with_suffix(".jsonl.gz")
+    packed.write_bytes(gzip.compress(cassettes[1].read_bytes(), mtime=0))
+    for new in (cassettes[1], packed):
+        run = ctools("diff", cassettes[0], new, PYTHONWARNINGS="error::ResourceWarning")
+        assert (run.code, run.errors) == (1, "")
 
 
 def test_either_side_can_be_the_standard_input(cassettes: tuple[Path, Path]) -> None:
