@@ -210,7 +210,7 @@ def _tiles(summary: Summary) -> list[Tile]:
     bad = sum(row.count for status, row in summary.statuses.rows.items() if status[:1] in {"4", "5"})
     tiles = [
         Tile("interactions", f"{summary.interactions:,}", _hosts_text(summary)),
-        Tile("failed", f"{failed:,}", "the client saw an error", "bad" if failed else "good"),
+        Tile("failed", f"{failed:,}", "the client saw an error" if failed else "", "bad" if failed else "good"),
         Tile("400 and above", f"{bad:,}", _worst(summary), "note" if bad else "good"),
     ]
     if summary.started_at is not None and summary.ended_at is not None:
@@ -254,6 +254,7 @@ def _worst(summary: Summary) -> str:
 def _tables(summary: Summary) -> list[Table]:
     if not summary.interactions:
         return []
+    is_converted = bool(summary.runs) and all(run.converted for run in summary.runs)
     tables = [
         _traffic("Endpoints", "endpoint", summary.endpoints),
         _traffic("Hosts", "host", summary.hosts),
@@ -262,11 +263,13 @@ def _tables(summary: Summary) -> list[Table]:
         _bodies(summary),
         _counts("Statuses", "status", summary.statuses, "status"),
         _counts("Methods", "method", summary.methods, "method"),
-        _counts("Clients", "client", summary.clients, "client"),
         _counts("TLS", "protocol", summary.tls),
         _counts("Redactions", "rule", summary.redactions),
-        _processes(summary),
     ]
+    if set(summary.clients.rows) != {"unknown"}:
+        tables.append(_counts("Clients", "client", summary.clients, "client"))
+    if not is_converted:  # else it is the process of the conversion
+        tables.append(_processes(summary))
     return [table for table in tables if table.rows]
 
 

@@ -1019,13 +1019,14 @@
     const now = `${$("times").clientWidth} ${window.devicePixelRatio} ${colours.ok}`;
     if (distributed && distributed.rows === shown && distributed.now === now) return;
     distributed = { rows: shown, now };
-    drawDistribution($("times"), shown.map((row) => row.total), shortDuration, durationText, "Times", "interaction");
-    drawDistribution($("sizes"), shown.map((row) => row.size), sizeShort, sizeText, "Sizes of responses", "body", "bodies");
+    drawDistribution($("times"), shown.map((row) => row.total), 0.01, shortDuration, durationText, "Times", "interaction");
+    drawDistribution($("sizes"), shown.map((row) => row.size), 1, sizeShort, sizeText, "Sizes of responses", "body", "bodies");
   }
 
   const sizeShort = (size) => sizeText(size).replace(/\.0+ /, " ").replace(/(\.\d*?)0+ /, "$1 ");
 
-  function drawDistribution(canvas, values, tick, full, title, one, many) {
+  // `least` is the smallest figure that is told from 0.
+  function drawDistribution(canvas, values, least, tick, full, title, one, many) {
     const known = values.filter((value) => value !== null && value !== undefined).sort((a, b) => a - b);
     const place = prepared(canvas);
     const { context, width, height } = place;
@@ -1036,8 +1037,8 @@
       context.fillText("none is known", width / 2, height / 2);
       return;
     }
-    const low = Math.floor(Math.log10(Math.max(known[0], 0.01)));
-    const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(known.at(-1), 0.01)) + 1e-9));
+    const low = Math.floor(Math.log10(Math.max(known[0], least)));
+    const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(known.at(-1), least)) + 1e-9));
     const perDecade = 8;
     const bins = new Array((high - low) * perDecade).fill(0);
     for (const value of known) {
@@ -1057,14 +1058,15 @@
     });
     context.fillStyle = colours.quiet;
     context.textBaseline = "alphabetic";
-    for (let decade = low; decade <= high; decade++) {
+    const apart = Math.ceil(56 / (perDecade * step)); // decades between two labels
+    for (let decade = low; decade <= high; decade += apart) {
       const x = left + (decade - low) * perDecade * step;
       context.textAlign = decade === high ? "right" : decade === low ? "left" : "center";
       context.fillText(tick(10 ** decade), x, height - 6);
     }
     const percentile = (share) => known[Math.min(known.length - 1, Math.max(0, Math.ceil(share * known.length) - 1))];
-    drawPercentile(context, "p50", percentile(0.5), low, perDecade * step, left, bottom, 0);
-    drawPercentile(context, "p99", percentile(0.99), low, perDecade * step, left, bottom, 0);
+    const placed = drawPercentile(context, "p50", percentile(0.5), low, perDecade * step, left, bottom, -99);
+    drawPercentile(context, "p99", percentile(0.99), low, perDecade * step, left, bottom, placed);
     canvas.setAttribute("aria-label", `${title} of ${countText(known.length, one, many)}: median ${full(percentile(0.5))}, 90 % up to ${full(percentile(0.9))}, 99 % up to ${full(percentile(0.99))}, largest ${full(known.at(-1))}.`);
   }
 
@@ -1083,7 +1085,7 @@
     }
   }
 
-  function drawPercentile(context, label, value, low, decade, left, bottom) {
+  function drawPercentile(context, label, value, low, decade, left, bottom, other) {
     const x = Math.round(left + (Math.log10(Math.max(value, 10 ** low)) - low) * decade) + 0.5;
     context.strokeStyle = colours.text;
     context.setLineDash([3, 3]);
@@ -1095,7 +1097,8 @@
     context.fillStyle = colours.text;
     context.textAlign = "center";
     context.textBaseline = "alphabetic";
-    context.fillText(label, x, 10);
+    context.fillText(label, x - other < 26 ? x + 14 : x, 10);
+    return x;
   }
 
   // -- one interaction
@@ -1190,17 +1193,24 @@
       el(
         "p",
         { class: "actions" },
-        details.curl ? copyButton("Copy as curl", details.curl.command) : null,
+        details.curl ? curlButton(details.curl) : null,
         copyButton("Copy URL", request.url),
         copyButton("Copy link", location.href),
       ),
-      ...(details.curl ? details.curl.notes : []).map((note) => el("p", { class: "quiet curl-note" }, `As a curl command: ${note}`)),
       errorSection(details.error),
       circumstances(row, details),
       response ? messageSection("Response", response, row, "response", [response.version, response.status, response.reason]) : null,
-      messageSection(request.sent ? "Request" : "Request, which was not sent", request, row, "request", [request.method, request.target ?? null, request.version]),
+      messageSection(request.sent ? "Request" : "Request, which was not sent", request, row, "request", [request.method, request.target ?? row.path, request.version]),
       redactions(details.redacted),
     ].filter(Boolean);
+  }
+
+  // What the command lacks is told to whoever takes it.
+  function curlButton(curl) {
+    const button = copyButton("Copy as curl", curl.command);
+    const notes = el("span", { class: "curl-note quiet", role: "status" });
+    button.addEventListener("click", () => (notes.textContent = curl.notes.join(" ")));
+    return el("span", { class: "with-notes" }, button, notes);
   }
 
   function outcome(row, details) {
@@ -1237,7 +1247,7 @@
       ["process", [pid === null || pid === undefined ? null : `pid ${pid}`, thread === null || thread === undefined ? null : `thread ${thread}`, details.rss === null ? null : `${sizeText(details.rss)} resident`].filter(Boolean).join(", ") || null],
       ["connection", connection ? [connection.id === null || connection.id === undefined ? null : `number ${connection.id}`, connection.reused ? "reused" : "new", connection.peer, connection.tls || "no TLS", connection.proxy ? `through the proxy ${connection.proxy}` : null].filter(Boolean).join(", ") : null],
       ["read from", details.origin],
-      ["id", details.id],
+      ["id", details.origin ? null : details.id], // a conversion made it
     ];
     return section("Time and place", timingBar(row, timings), pairs(said));
   }
@@ -1259,7 +1269,7 @@
 
   function redactions(found) {
     if (!found.length) return null;
-    return section("Redacted", pairs(found.map(([rule, count]) => [rule, countText(count, "time")])));
+    return section("Redacted", pairs(found.map(([rule, count]) => [rule, countText(count, "time")]), "fields"));
   }
 
   const folded = new Set(); // titles of sections that the reader closed
@@ -1485,6 +1495,10 @@
     for (const section of document.querySelectorAll("[data-needs-script]")) section.hidden = false;
     document.querySelector(".along").hidden = !span.timed;
     grid.element.classList.toggle("untimed", !span.timed);
+    const measured = rows.some((row) => row.total !== null && row.total !== undefined);
+    grid.element.classList.toggle("unmeasured", !measured);
+    $("times").closest("figure").hidden = !measured;
+    document.querySelector('[data-term="time:>1s"]').hidden = !measured;
     if (!rows.some((row) => row.redacted)) document.querySelector('[data-term="is:redacted"]').hidden = true;
     readColours();
     makeHead();

@@ -175,6 +175,10 @@ def test_what_a_cassette_of_another_tool_does_not_tell_is_not_made_up(
     assert not page.locator(".along").is_visible()
     assert not page.locator(".head .c-started").is_visible()
     assert "ended" not in page.locator(".overview").inner_text()
+    assert page.locator(".card h3", has_text="Processes").count() == 0
+    assert page.locator(".card h3", has_text="Clients").count() == 0
+    assert not page.locator("#times").is_visible()
+    assert not page.locator(".head .c-total").is_visible()
     assert "null" not in page.locator("#details").inner_text()
     assert "undefined" not in page.locator("#details").inner_text()
 
@@ -235,6 +239,16 @@ def test_recorded_text_runs_nothing_and_is_shown_as_text(
     shown = page.locator("h1").text_content() or ""
     assert visible(text, lines=True).strip()[:5] in shown
     assert not set(shown) & set("\u202e\u2028\x00\x1b\u200b")
+
+
+def test_what_a_curl_command_lacks_is_told_to_whoever_copies_it(tmp_path: Path, open_page: Callable[..., Tab]) -> None:
+    cassette = Cassette().get(request_headers=[("Authorization", "Bearer REDACTED-secret-1")]).end()
+    tab = open_page(written(tmp_path, cassette), fragment="#/1", permissions=["clipboard-read", "clipboard-write"])
+    page = ready(tab)
+    page.get_by_role("button", name="Copy as curl").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    assert "placeholders stand where secrets were" in page.locator(".curl-note").inner_text()
+    assert str(page.evaluate("navigator.clipboard.readText()")).startswith("curl ")
 
 
 def test_a_line_of_a_megabyte_opens(tmp_path: Path, open_page: Callable[..., Tab]) -> None:
