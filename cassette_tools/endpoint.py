@@ -264,7 +264,7 @@ def _looks_random(text: str) -> bool:
 
 
 def _is_joined_token(text: str) -> bool:
-    """Tell whether a text with hyphens or underscores is one token of base64url, and not words: `V1StGXR8_Z5jdHi6B-m`."""
+    """Tell whether a text with hyphens or underscores is one token of base64url: `V1StGXR8_Z5jdHi6B-m`."""
     letters = re.sub(r"[^A-Za-z0-9]", "", text)
     if letters.islower() or letters.isupper() or (len(text) - len(letters)) * 6 > len(text):
         return False

@@ -42,8 +42,7 @@ def show_statistics(statistics: Statistics, facts: Facts, page: Page, *, top: in
         if table not in alone:
             _show_table(statistics, table, page, top)
     page.line()
-    for line in _legend(statistics):
-        page.fact("", Text(line, style="dim"), indent=0)
+    page.fact("", Text(_legend(statistics), style="dim"), indent=0)
 
 
 def print_statistics(statistics: Statistics, facts: Facts, stream: TextIO | None = None) -> None:
@@ -156,13 +155,13 @@ def _share(part: float, whole: float) -> str:
     return "<0.1 %" if 0 < percent < _SMALLEST_SHARE else f"{percent:.1f} %"
 
 
-def _legend(statistics: Statistics) -> list[str]:
+def _legend(statistics: Statistics) -> str:
     if not statistics.all.latency.count:
-        return ["Rows stand in the order of their bytes: no times are known. Sizes are of bodies as stored."]
-    return [
+        return "Rows stand in the order of their bytes: no times are known. Sizes are of bodies as stored."
+    return (
         "time: the share of all waiting together; rows stand in its order. Sizes are of bodies as stored, percentiles "
         "of sizes of those of responses."
-    ]
+    )
 
 
 def _object(row: Measured) -> dict[str, Any]:
