@@ -342,25 +342,31 @@ class _Comparison:
         start, end, last = _middle(old, new, below)
         olds, news = old[start:end], new[start:last]
         if _in_place(olds, news):
-            for place in range(len(olds) - 1, -1, -1):
-                if not _same(olds[place], news[place], below):
-                    self._work.append((olds[place], news[place], below, (trail, start + place)))
-            return
+            beside = {place: place for place in range(len(olds))}
+        else:
+            beside = self._paired(olds, news, below, trail)
+            self._tell_unpaired((olds, news), beside, start, trail)
+        for place in sorted(beside, reverse=True):
+            one, other = olds[place], news[beside[place]]
+            if not _same(one, other, below):
+                self._work.append((one, other, below, (trail, start + beside[place])))
+
+    def _paired(self, olds: list[Tree], news: list[Tree], below: Site, trail: Trail) -> dict[int, int]:
         key = _key_of(olds, news, below, keep=self._keep)
-        pairs = (
-            self._pairs_by_key((olds, news, below), key, trail) if key is not None else self._pairs(olds, news, below)
-        )
-        beside = dict(pairs)
+        if key is None:
+            return dict(self._pairs(olds, news, below))
+        return dict(self._pairs_by_key((olds, news, below), key, trail))
+
+    def _tell_unpaired(
+        self, sides: tuple[list[Tree], list[Tree]], beside: dict[int, int], start: int, trail: Trail
+    ) -> None:
         paired = set(beside.values())
-        for place, value in enumerate(olds):
+        for place, value in enumerate(sides[0]):
             if place not in beside:
                 self._change("removed", (trail, start + place), value, None)
-        for place, value in enumerate(news):
+        for place, value in enumerate(sides[1]):
             if place not in paired:
                 self._change("added", (trail, start + place), None, value)
-        for place in sorted(beside, reverse=True):
-            if not _same(olds[place], news[beside[place]], below):
-                self._work.append((olds[place], news[beside[place]], below, (trail, start + beside[place])))
 
     def _pairs(self, olds: list[Tree], news: list[Tree], below: Site) -> list[tuple[int, int]]:
         """Pair elements by what is equal, then by likeness between those."""

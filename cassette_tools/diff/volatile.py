@@ -1,6 +1,6 @@
 r"""What differs between any two recordings of the same thing: dates, request ids, signatures, ports ...
 
-Law: a value is judged alone, by its form and by the name beside it, never by the value that it is compared with. What is
+Law: a value is judged alone, by its form and by the name beside it, never by what it is compared with. What is
 volatile in it is replaced by a mark, and two values are the same if what is left is the same. So "a UUID against a
 UUID" is no change, and "a UUID against null" is one; an alignment, a digest and a comparison cannot disagree.
 
@@ -14,6 +14,7 @@ Takes time linear in a text, but for a bounded look back at each place. Holds on
 from __future__ import annotations
 
 import re
+from binascii import a2b_base64
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -49,11 +50,11 @@ class Kind(NamedTuple):
 
 
 KINDS: Final = (
-    Kind("date", "a moment in the forms of HTTP, RFC 2822, RFC 3339 or ISO 8601, with its time of day", "2026-11-23T09:15:02Z"),
+    Kind("date", "a moment as in HTTP, RFC 2822, RFC 3339 or ISO 8601, with its time of day", "2026-11-23T09:15:02Z"),
     Kind("epoch", "seconds to nanoseconds since 1970, where the name says time", '"created": 1700000000'),
     Kind("uuid", "the form (RFC 9562, versions 1 to 8)", "0e37df36-f698-11e6-8dd4-cb9ced3df976"),
-    Kind("ulid", "a whole value of 26 capital letters and digits that begins with a moment", "01ARZ3NDEKTSV4RRFFQ69G5FAV"),
-    Kind("object-id", "24 hexadecimal digits that begin with a moment, where the name says id", '"_id": "507f1f77bcf86cd799439011"'),
+    Kind("ulid", "a whole value of 26 characters that begins with a moment", "01ARZ3NDEKTSV4RRFFQ69G5FAV"),
+    Kind("object-id", "24 hexadecimal digits that begin with a moment; a name of an id", '"_id": "507f1f77bcf8..."'),
     Kind("request-id", "the name", "X-Request-Id: f9a1"),
     Kind("timing", "the name", "X-Runtime: 0.012"),
     Kind("rate-limit", "the name", "X-RateLimit-Remaining: 41"),
@@ -74,7 +75,7 @@ KINDS: Final = (
     Kind("cache-buster", "the name, and a number", "?_=1700000000123"),
     Kind("port", "the port behind a loopback address", "http://127.0.0.1:43211/"),
     Kind("address", "the address of an object of Python", "<Connection object at 0x7f3a5c1d2e50>"),
-    Kind("placeholder", "the form of what redaction put there", "REDACTED-secret-k647p23mwi"),
+    Kind("placeholder", "the form of what redaction put there, in base64 and hex, too", "REDACTED-secret-k647p23mwi"),
 )  # fmt: skip
 """All kinds, in the order of the documentation."""
 
@@ -167,21 +168,28 @@ _NAMED: Final[tuple[tuple[str, re.Pattern[str], str], ...]] = (
     (
         "request-id",
         _ID,
-        "requestid xrequestid correlationid xcorrelationid traceid xtraceid spanid parentspanid traceparent invocationid"
-        " amznrequestid xamznrequestid xamzrequestid fbtraceid cfray requestuuid requestguid idempotencykey",
+        """
+        requestid xrequestid correlationid xcorrelationid traceid xtraceid spanid parentspanid traceparent
+        invocationid amznrequestid xamznrequestid xamzrequestid fbtraceid cfray requestuuid requestguid
+        idempotencykey
+        """,
     ),
     (
         "csrf",
         _SECRET,
-        "csrf csrftoken xcsrftoken xsrf xsrftoken xxsrftoken csrfmiddlewaretoken authenticitytoken formtoken"
-        " requestverificationtoken csrfparam antiforgery",
+        """
+        csrf csrftoken xcsrftoken xsrf xsrftoken xxsrftoken csrfmiddlewaretoken authenticitytoken formtoken
+        requestverificationtoken csrfparam antiforgery
+        """,
     ),
     ("nonce", _NONCE, "nonce oauthnonce cnonce noncestr clientnonce"),
     (
         "signature",
         _SHORT_OPAQUE,
-        "signature sig oauthsignature xamzsignature xgoogsignature xamzcredential xgoogcredential hmac sign"
-        " xosssignature xobssignature qsignature hdnea hdnts",
+        """
+        signature sig oauthsignature xamzsignature xgoogsignature xamzcredential xgoogcredential hmac sign
+        xosssignature xobssignature qsignature hdnea hdnts
+        """,
     ),
     ("signature", re.compile(r"\d{9,}"), "oauthtimestamp"),
     ("signature", re.compile(r"\d{8}T\d{6}Z"), "xamzdate xgoogdate"),
@@ -191,23 +199,30 @@ _NAMED: Final[tuple[tuple[str, re.Pattern[str], str], ...]] = (
     (
         "token",
         _LONG_OPAQUE,
-        "accesstoken refreshtoken idtoken sessiontoken sessionid sid jsessionid phpsessid authtoken bearertoken token"
-        " securitytoken state code codechallenge codeverifier oauthtoken oauthverifier samlresponse samlrequest relaystate"
-        " session sessionkey ticket",
+        """
+        accesstoken refreshtoken idtoken sessiontoken sessionid sid jsessionid phpsessid authtoken
+        bearertoken token securitytoken state code codechallenge codeverifier oauthtoken oauthverifier
+        samlresponse samlrequest relaystate session sessionkey ticket
+        """,
     ),
     (
         "cursor",
         _CURSOR,
-        "cursor nextcursor prevcursor previouscursor endcursor startcursor pagetoken nextpagetoken prevpagetoken nexttoken"
-        " continuationtoken nextcontinuationtoken continuation paginationtoken scrollid after before next previous marker"
-        " nextmarker startafter synctoken nextsynctoken deltatoken skiptoken",
+        """
+        cursor nextcursor prevcursor previouscursor endcursor startcursor pagetoken nextpagetoken
+        prevpagetoken nexttoken continuationtoken nextcontinuationtoken continuation paginationtoken
+        scrollid after before next previous marker nextmarker startafter synctoken nextsynctoken deltatoken
+        skiptoken
+        """,
     ),
     ("cache-buster", _BUSTER, "_ cb ts timestamp cachebuster cachebust nocache rnd rand random"),
     (
         "timing",
         _DECIMAL,
-        "took tookms elapsed elapsedms elapsedtime elapsedseconds processingtime processingtimems responsetime"
-        " responsetimems querytime querytimems servertime executiontime executiontimems",
+        """
+        took tookms elapsed elapsedms elapsedtime elapsedseconds processingtime processingtimems
+        responsetime responsetimems querytime querytimems servertime executiontime executiontimems
+        """,
     ),
     (
         "rate-limit",
@@ -228,7 +243,7 @@ def settled_token(text: str, name: str) -> Blank | None:
         return None
     if text.startswith(("REDACTED-", "redacted-", "404")) and is_placeholder(text.encode("utf-8", "replace")):
         return None if text[0] in "Rr" else Blank("placeholder", "placeholder-number")
-    return (_by_name(text, name) if name else None) or _by_form(text, name)
+    return (_by_name(text, name) if name else None) or _by_form(text, name) or _encoded(text)
 
 
 def _by_name(text: str, name: str) -> Blank | None:
@@ -250,6 +265,27 @@ def _by_form(text: str, name: str) -> Blank | None:
     return None
 
 
+# `REDACTED-` within base64, by where it begins among three bytes, and in hexadecimal digits.
+_CORES: Final = re.compile("UkVEQUNURUQt|JFREFDVEVEL|SRURBQ1RFRC|52454441435445442[dD]")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
+_HEXADECIMAL: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+")
+
+
+def _encoded(text: str) -> Blank | None:
+    """Tell whether a text is in base64 or hexadecimal digits, and holds a placeholder: redaction keeps the encoding."""
+    if len(text) < 16 or _CORES.search(text) is None:
+        return None
+    if _HEXADECIMAL.fullmatch(text):
+        data = bytes.fromhex(text)
+    elif _BASE64.fullmatch(text):
+        plain = text.rstrip("=").replace("-", "+").replace("_", "/")
+        data = a2b_base64(plain + "=" * (-len(plain) % 4)) if len(plain) % 4 != 1 else b""
+    else:
+        return None
+    settled = _settled_spans(data.decode("latin-1"))
+    return Blank("placeholder", f"encoded {settled.text}") if settled.found else None
+
+
 def settled_number(text: str, name: str) -> Blank | None:
     """Tell whether a number of JSON, as it is written, is volatile: an epoch or a timing by its name, a placeholder."""
     if text.startswith("404") and len(text) == 15 and is_placeholder(text.encode()):
@@ -268,15 +304,21 @@ def _epoch(text: str, name: str) -> Blank | None:
 
 # -- names
 
+
+def _listed(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_TIME_WORDS: Final = frozenset(
-    "at time timestamp date datetime ts created updated modified changed accessed expires expiry expiration exp iat nbf epoch now reset utc"
-    " millis seen".split()
-)
-_PLANNED_WORDS: Final = frozenset(
-    "start starts begin begins end ends due deadline birth birthday birthdate born dob scheduled planned departure arrival"
-    " valid effective from to until since checkin checkout target release released holiday event".split()
-)
+_TIME_WORDS: Final = _listed("""
+    at time timestamp date datetime ts created updated modified changed accessed expires expiry expiration
+    exp iat nbf epoch now reset utc millis seen
+""")
+_PLANNED_WORDS: Final = _listed("""
+    start starts begin begins end ends due deadline birth birthday birthdate born dob scheduled planned
+    departure arrival valid effective from to until since checkin checkout target release released holiday
+    event
+""")
 
 
 @lru_cache(maxsize=4_096)
@@ -310,59 +352,79 @@ _OF_HEADER: Final[dict[str, str]] = {}
 for _rule, _names in (
     (
         "date",
-        "date last-modified if-modified-since if-unmodified-since x-amz-date x-ms-date x-goog-date x-slack-request-timestamp",
+        """
+        date last-modified if-modified-since if-unmodified-since x-amz-date x-ms-date x-goog-date
+        x-slack-request-timestamp
+        """,
     ),
     ("etag", "etag if-none-match if-match if-range x-ms-blob-etag"),
     (
         "request-id",
-        "x-request-id request-id x-correlation-id correlation-id correlation-context x-trace-id trace-id x-transaction-id"
-        " x-amzn-requestid x-amzn-request-id x-amz-request-id x-amz-id-2 x-amzn-trace-id x-amz-apigw-id x-amz-cf-id cf-ray"
-        " cf-request-id x-cloud-trace-context traceparent tracestate b3 x-b3-traceid x-b3-spanid x-b3-parentspanid"
-        " x-b3-sampled x-github-request-id x-ms-request-id x-ms-client-request-id x-ms-correlation-request-id"
-        " x-ms-routing-request-id x-ms-activity-id x-fb-trace-id x-fb-debug x-fb-request-id x-guploader-uploadid"
-        " x-shopify-request-id x-stripe-request-id x-vcap-request-id x-datadog-trace-id x-datadog-parent-id"
-        " x-vercel-id fly-request-id x-nf-request-id x-zendesk-request-id x-hubspot-correlation-id x-slack-req-id"
-        " x-slack-unique-id x-discord-request-id x-dropbox-request-id x-akamai-request-id x-req-id x-reqid"
-        " x-ray sentry-trace baggage x-scraper-request-id x-envoy-attempt-count amz-sdk-invocation-id amz-sdk-request"
-        " idempotency-key x-idempotency-key postman-token x-newrelic-id x-newrelic-transaction uber-trace-id",
+        """
+        x-request-id request-id x-correlation-id correlation-id correlation-context x-trace-id trace-id
+        x-transaction-id x-amzn-requestid x-amzn-request-id x-amz-request-id x-amz-id-2 x-amzn-trace-id
+        x-amz-apigw-id x-amz-cf-id cf-ray cf-request-id x-cloud-trace-context traceparent tracestate b3
+        x-b3-traceid x-b3-spanid x-b3-parentspanid x-b3-sampled x-github-request-id x-ms-request-id x-ms-
+        client-request-id x-ms-correlation-request-id x-ms-routing-request-id x-ms-activity-id x-fb-trace-id
+        x-fb-debug x-fb-request-id x-guploader-uploadid x-shopify-request-id x-stripe-request-id x-vcap-
+        request-id x-datadog-trace-id x-datadog-parent-id x-vercel-id fly-request-id x-nf-request-id
+        x-zendesk-request-id x-hubspot-correlation-id x-slack-req-id x-slack-unique-id x-discord-request-id
+        x-dropbox-request-id x-akamai-request-id x-req-id x-reqid x-ray sentry-trace baggage x-scraper-
+        request-id x-envoy-attempt-count amz-sdk-invocation-id amz-sdk-request idempotency-key
+        x-idempotency-key postman-token x-newrelic-id x-newrelic-transaction uber-trace-id
+        """,
     ),
     (
         "timing",
-        "x-runtime server-timing x-response-time x-envoy-upstream-service-time x-process-time x-processing-time"
-        " x-request-time x-elapsed-time x-took x-server-elapsed x-upstream-response-time openai-processing-ms"
-        " x-kong-upstream-latency x-kong-proxy-latency x-fb-request-duration x-backend-response-time x-timer"
-        " x-fb-connection-quality x-execution-time x-duration",
+        """
+        x-runtime server-timing x-response-time x-envoy-upstream-service-time x-process-time x-processing-
+        time x-request-time x-elapsed-time x-took x-server-elapsed x-upstream-response-time openai-
+        processing-ms x-kong-upstream-latency x-kong-proxy-latency x-fb-request-duration x-backend-response-
+        time x-timer x-fb-connection-quality x-execution-time x-duration
+        """,
     ),
     (
         "rate-limit",
-        "retry-after x-app-usage x-business-use-case-usage x-ad-account-usage x-page-usage x-fb-ads-insights-throttle"
-        " ratelimit x-shopify-shop-api-call-limit",
+        """
+        retry-after x-app-usage x-business-use-case-usage x-ad-account-usage x-page-usage x-fb-ads-insights-
+        throttle ratelimit x-shopify-shop-api-call-limit
+        """,
     ),
     (
         "cache",
-        "age x-cache x-cache-hits x-cache-lookup x-cache-status x-served-by x-varnish cf-cache-status x-amz-cf-pop via"
-        " x-proxy-cache x-drupal-cache x-fastly-request-id x-cache-remote x-akamai-cache-status x-nf-cache x-vercel-cache"
-        " x-backend x-backend-server x-server-id x-host x-instance report-to reporting-endpoints x-edge-location alt-svc",
+        """
+        age x-cache x-cache-hits x-cache-lookup x-cache-status x-served-by x-varnish cf-cache-status x-amz-
+        cf-pop via x-proxy-cache x-drupal-cache x-fastly-request-id x-cache-remote x-akamai-cache-status
+        x-nf-cache x-vercel-cache x-backend x-backend-server x-server-id x-host x-instance report-to
+        reporting-endpoints x-edge-location alt-svc
+        """,
     ),
     (
         "digest",
-        "content-md5 digest content-digest repr-digest want-digest x-goog-hash x-amz-content-sha256 x-amz-checksum-crc32"
-        " x-amz-checksum-crc32c x-amz-checksum-crc64nvme x-amz-checksum-sha1 x-amz-checksum-sha256 x-ms-content-crc64"
-        " x-content-digest",
+        """
+        content-md5 digest content-digest repr-digest want-digest x-goog-hash x-amz-content-sha256 x-amz-
+        checksum-crc32 x-amz-checksum-crc32c x-amz-checksum-crc64nvme x-amz-checksum-sha1 x-amz-checksum-
+        sha256 x-ms-content-crc64 x-content-digest
+        """,
     ),
     ("length", "content-length"),
     ("connection", "connection keep-alive proxy-connection transfer-encoding te"),
     (
         "client",
-        "user-agent accept-encoding x-amz-user-agent x-goog-api-client x-client-data x-stainless-lang"
-        " x-stainless-package-version x-stainless-os x-stainless-arch x-stainless-runtime x-stainless-runtime-version"
-        " x-stainless-retry-count x-stainless-read-timeout x-stainless-async x-stripe-client-user-agent",
+        """
+        user-agent accept-encoding x-amz-user-agent x-goog-api-client x-client-data x-stainless-lang
+        x-stainless-package-version x-stainless-os x-stainless-arch x-stainless-runtime x-stainless-runtime-
+        version x-stainless-retry-count x-stainless-read-timeout x-stainless-async x-stripe-client-user-
+        agent
+        """,
     ),
     (
         "signature",
-        "x-hub-signature x-hub-signature-256 x-signature signature signature-input x-slack-signature stripe-signature"
-        " x-shopify-hmac-sha256 x-twilio-signature x-hmac x-hmac-signature x-webhook-signature x-goog-signature dpop"
-        " x-line-signature x-signature-ed25519 x-signature-timestamp",
+        """
+        x-hub-signature x-hub-signature-256 x-signature signature signature-input x-slack-signature stripe-
+        signature x-shopify-hmac-sha256 x-twilio-signature x-hmac x-hmac-signature x-webhook-signature
+        x-goog-signature dpop x-line-signature x-signature-ed25519 x-signature-timestamp
+        """,
     ),
     ("token", "x-amz-security-token"),
     ("csrf", "x-csrf-token x-xsrf-token csrf-token x-csrftoken"),
@@ -383,43 +445,65 @@ def _header_rule(name: str) -> str | None:
 # -- spans within texts
 
 _MONTH: Final = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_WEEKDAY: Final = "(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?"
 _CLOCK: Final = r"(?:[01]\d|2[0-3]):[0-5]\d"
-_SPAN: Final = re.compile(
-    # A moment: RFC 3339 and ISO 8601, extended or basic, with a time of day. Not midnight, not 1970-01-01.
-    r"(?<![\d.])(?P<date>(?!1970-01-01)(?:19[7-9]|20\d|21\d)\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
-    r"(?:[Tt]| |%20|\+)(?!00:00(?::00(?:\.0+)?)?(?![\d:.]))(?P<clock>"
-    + _CLOCK
-    + r"(?P<seconds>:(?:[0-5]\d|60)(?:[.,]\d{1,9})?)?"
-    r"|(?:[01]\d|2[0-3])%3A[0-5]\d%3A[0-5]\d(?:\.\d{1,9})?)"
+_YEAR: Final = r"(?:19[7-9]|20\d|21\d)\d"
+_MONTH_NUMBER: Final = "(?:0[1-9]|1[0-2])"
+_DAY: Final = r"(?:0[1-9]|[12]\d|3[01])"
+_HEX: Final = "[0-9A-Fa-f]"
+
+# A moment of RFC 3339 and ISO 8601 with a time of day, in a URL perhaps. Not midnight, not 1970-01-01.
+_DATE: Final = (
+    rf"(?<![\d.])(?P<date>(?!1970-01-01){_YEAR}-{_MONTH_NUMBER}-{_DAY}(?:[Tt]| |%20|\+)"
+    r"(?!00:00(?::00(?:\.0+)?)?(?![\d:.]))"
+    rf"(?:{_CLOCK}(?::(?:[0-5]\d|60)(?:[.,]\d{{1,9}})?)?|(?:[01]\d|2[0-3])%3A[0-5]\d%3A[0-5]\d(?:\.\d{{1,9}})?)"
     r"(?P<zone>Z|z| ?UTC| ?[+-]\d\d:?\d\d|%2B\d\d%3A\d\d)?)(?![\d:])"
-    r"|(?<![\w])(?P<basic>(?:19[7-9]|20\d|21\d)\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])T(?!000000Z)(?:[01]\d|2[0-3])[0-5]\d[0-5]\d(?:\.\d{1,9})?Z)(?!\w)"
-    # A moment of HTTP, RFC 850, RFC 2822, asctime, a log.
-    r"|(?P<http>\b(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?,? (?:\d{1,2}[ -]"
-    + _MONTH
-    + r"[ -](?!1970|70 )(?:\d{4}|\d\d)"
-    r"|"
-    + _MONTH
-    + r" [ \d]\d(?=[ \d:]+(?:[A-Z]{3,4} )?\d{4})) "
-    + _CLOCK
-    + r"(?::[0-5]\d)?(?: (?:GMT|UTC|[+-]\d{4}))?(?: \d{4})?\b)"
-    r"|(?P<log>\b\d\d/" + _MONTH + r"/\d{4}:" + _CLOCK + r":[0-5]\d [+-]\d{4}\b)"
-    r"|(?P<uuid>(?<![0-9A-Za-z])[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[1-8][0-9A-Fa-f]{3}-[89abcdABCD][0-9A-Fa-f]{3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z]))"
-    r"|(?P<jwt>(?<![\w.-])eyJ[\w-]{8,}\.eyJ[\w-]{4,}\.[\w-]*+)"
-    r"|(?P<placeholder>REDACTED-(?P<what>[a-z0-9]{1,40}(?:-[a-z0-9]{1,40}){0,8}?)-[a-z2-7]{10,12}(?![a-z2-7])|redacted-[a-z2-7]{10}@redacted\.invalid)"
-    r"|(?P<loop>(?:(?<![\d.\w])127\.\d{1,3}\.\d{1,3}\.\d{1,3}|(?<![\w.-])localhost|\[::1\]|(?<![\d.\w])0\.0\.0\.0|(?<![:\w])::1)"
-    r"(?::|%3A|', port=|\", port=|', ))(?P<port>\d{1,5})(?!\d)"
-    r"|(?P<address>(?<=[ =])0x[0-9a-fA-F]{6,16}(?=[>\s,)]|$))"
-    r"|(?P<csp>(?<=nonce-)[A-Za-z0-9+/_-]{6,}={0,2}|(?<=nonce=[\"'])[^\"'<>]{4,200})"
-    r"|(?P<hidden>(?:name|property)=[\"'](?P<field>[\w.:\[\]-]{1,80})[\"'](?P<between>[^<>]{0,200}?\s(?:value|content)=[\"']))(?P<filled>[^\"'<>]{1,500})"
-    r"|(?P<ask>[?&](?:amp;)?(?P<param>[A-Za-z0-9_.~-]{1,60})=)(?P<given>[^?&\s\"'<>#\\]{1,4000})",
+)
+_BASIC: Final = (
+    rf"(?<![\w])(?P<basic>{_YEAR}{_MONTH_NUMBER}{_DAY}T(?!000000Z)"
+    r"(?:[01]\d|2[0-3])[0-5]\d[0-5]\d(?:\.\d{1,9})?Z)(?!\w)"
+)
+# A moment of HTTP, RFC 850, RFC 2822, asctime. Not 1970, by which cookies are taken back.
+_HTTP: Final = (
+    rf"(?P<http>\b{_WEEKDAY},? (?:\d{{1,2}}[ -]{_MONTH}[ -](?!1970|70 )(?:\d{{4}}|\d\d)"
+    rf"|{_MONTH} [ \d]\d(?=[ \d:]+(?:[A-Z]{{3,4}} )?\d{{4}})) "
+    rf"{_CLOCK}(?::[0-5]\d)?(?: (?:GMT|UTC|[+-]\d{{4}}))?(?: \d{{4}})?\b)"
+)
+_LOG: Final = rf"(?P<log>\b\d\d/{_MONTH}/\d{{4}}:{_CLOCK}:[0-5]\d [+-]\d{{4}}\b)"
+_UUID: Final = (
+    rf"(?P<uuid>(?<![0-9A-Za-z]){_HEX}{{8}}-{_HEX}{{4}}-[1-8]{_HEX}{{3}}-[89abcdABCD]{_HEX}{{3}}-{_HEX}{{12}}"
+    r"(?![0-9A-Za-z]))"
+)
+_JWT: Final = r"(?P<jwt>(?<![\w.-])eyJ[\w-]{8,}\.eyJ[\w-]{4,}\.[\w-]*+)"
+_PLACEHOLDER: Final = (
+    r"(?P<placeholder>REDACTED-(?P<what>[a-z0-9]{1,40}(?:-[a-z0-9]{1,40}){0,8}?)-[a-z2-7]{10,12}(?![a-z2-7])"
+    r"|redacted-[a-z2-7]{10}@redacted\.invalid)"
+)
+_PORT: Final = (
+    r"(?P<loop>(?:(?<![\d.\w])127\.\d{1,3}\.\d{1,3}\.\d{1,3}|(?<![\w.-])localhost|\[::1\]|(?<![\d.\w])0\.0\.0\.0"
+    r"|(?<![:\w])::1)(?::|%3A|', port=|\", port=|', ))(?P<port>\d{1,5})(?!\d)"
+)
+_ADDRESS: Final = r"(?P<address>(?<=[ =])0x[0-9a-fA-F]{6,16}(?=[>\s,)]|$))"
+_POLICY_NONCE: Final = r"(?P<csp>(?<=nonce-)[A-Za-z0-9+/_-]{6,}={0,2}|(?<=nonce=[\"'])[^\"'<>]{4,200})"
+# A field of a form in HTML, a parameter in a URL: volatile by their names.
+_HIDDEN: Final = (
+    r"(?P<hidden>(?:name|property)=[\"'](?P<field>[\w.:\[\]-]{1,80})[\"']"
+    r"(?P<between>[^<>]{0,200}?\s(?:value|content)=[\"']))(?P<filled>[^\"'<>]{1,500})"
+)
+_ASK: Final = r"(?P<ask>[?&](?:amp;)?(?P<param>[A-Za-z0-9_.~-]{1,60})=)(?P<given>[^?&\s\"'<>#\\]{1,4000})"
+
+_SPAN: Final = re.compile(
+    f"{_DATE}|{_BASIC}|{_HTTP}|{_LOG}|{_UUID}|{_JWT}|{_PLACEHOLDER}|{_PORT}|{_ADDRESS}|{_POLICY_NONCE}|{_HIDDEN}|{_ASK}"
 )
 _MAYBE: Final = re.compile(
-    r"\d[T:t -]\d|\d-[0-9a-fA-F]{4}|eyJ|REDACTED-|redacted-|[=:( ]0x|nonce|[?&][\w.;~-]+=|\bname=|:\d|%3A|[a-fA-F]-[0-9a-fA-F]{4}-|\d'?, \d|port="
+    r"\d[T:t -]\d|\d-[0-9a-fA-F]{4}|eyJ|REDACTED-|redacted-|[=:( ]0x|nonce|[?&][\w.;~-]+=|\bname=|:\d|%3A"
+    r"|[a-fA-F]-[0-9a-fA-F]{4}-|\d'?, \d|port=|\d(?:\+|%20)\d|/[A-Z]"
 )
+"""What any of these has; quick to look for."""
 
 
 def _settled_spans(text: str, *, planned: bool = False) -> Settled:
-    """Settle what is volatile within a text. `planned`: moments are kept, for the name says that somebody chose them."""
+    """Settle what is volatile within a text. `planned`: moments are kept, for the name says that they were chosen."""
     if _MAYBE.search(text) is None:
         return Settled(text)
     out: list[str] = []

@@ -349,7 +349,8 @@ from tests.peak import peak_kib
 def side(shift):
     rows = ({"id": n, "name": f"Campaign {n}", "at": "2026-11-23T09:15:02Z", "n": n + shift} for n in range(47_000))
     body = Body("[" + ", ".join(json.dumps(row) for row in rows) + "]")
-    return Interaction(Request("GET", "http://a/", []), Response(200, "OK", [("content-type", "application/json")], body))
+    response = Response(200, "OK", [("content-type", "application/json")], body)
+    return Interaction(Request("GET", "http://a/", []), response)
 
 old, new = side(0), side(1)
 assert 3_500_000 < old.response.body.size <= 4 << 20, old.response.body.size

@@ -17,7 +17,7 @@ from tests.cassette_tools.diff.messages import PLAIN, answered, asked, found, ig
 if TYPE_CHECKING:
     from cassette_tools.interaction import Headers
 
-AWS: Final = "AWS4-HMAC-SHA256 Credential=AKIA{}/20261123/us-east-1/s3/aws4_request, SignedHeaders={}, Signature=fe5f80f77d5fa3{}"
+AWS: Final = "AWS4-HMAC-SHA256 Credential=AKIA{}/20261123/eu/s3/aws4_request, SignedHeaders={}, Signature=fe5f80f7{}"
 
 SAME: Final = [
     ("Date", "Mon, 23 Nov 2026 03:30:47 GMT", "Tue, 24 Nov 2026 03:30:47 GMT", "date: response header date"),

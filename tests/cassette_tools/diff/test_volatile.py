@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from typing import Final
 
 import pytest
@@ -236,6 +237,22 @@ CHANGED: Final = [
     ("ip", "10.0.0.1", "10.0.0.2"),
     ("", "", " "),
 ]
+
+
+def encoded(text: str, code: str) -> str:
+    return text.encode().hex() if code == "hex" else b64encode(text.encode()).decode().rstrip("=" * (code == "bare"))
+
+
+@pytest.mark.parametrize("code", ["hex", "base64", "bare"])
+@pytest.mark.parametrize("lead", ["", "x", "xy", "user:"])
+def test_placeholders_are_recognized_within_base64_and_hexadecimal_digits(code: str, lead: str) -> None:
+    old, new, other = (
+        encoded(f"{lead}REDACTED-secret-{value} and {rest}", code)
+        for value, rest in (("k647p23mwi", "more"), ("aaaaaaaaaa", "more"), ("aaaaaaaaaa", "less"))
+    )
+    assert volatile_value(old, new) == "placeholder"
+    assert volatile_value(new, other) is None
+    assert blanked(new) != blanked(other)
 
 
 @pytest.mark.parametrize(("name", "old", "new", "rule"), SAME)
