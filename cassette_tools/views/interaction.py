@@ -138,21 +138,28 @@ def _show_body(body: Body | None, content: Content | None, part: str, number: in
     if body is None:
         return
     page.line()
-    page.line(_described(body, content))
+    _say(_described(body, content), page)
     if body.coding_error:
-        page.line(shown(f"The content coding was not taken off: {body.coding_error}", "yellow"))
+        _say(shown(f"The content coding was not taken off: {body.coding_error}", "yellow"), page)
     if content is None:
         return
     for note in content.notes:
-        page.line(Text(note, style="dim"))
+        _say(Text(note, style="dim"), page)
     _show_content(content, page)
     cut = content.shown < content.size
     if cut and content.kind != "binary":
-        page.line(Text(f"Cut here: the first {size_text(content.shown)} are shown.", style="yellow"))
+        _say(Text(f"Cut here: the first {size_text(content.shown)} are shown.", style="yellow"), page)
     if cut or content.kind == "binary":
         option = "" if part == "response" else " --part request"
         command = f"ctools inspect {shlex.quote(facts.name)} {number} --body{option} -o FILE"
         page.line(shown(f"All of it: {command}", "dim"))
+
+
+def _say(text: Text, page: Page) -> None:
+    """Print a sentence of ours, in lines that fit."""
+    for line in [text] if page.width is None else text.wrap(page.console, page.width):
+        line.rstrip()
+        page.line(line)
 
 
 def _described(body: Body, content: Content | None) -> Text:
@@ -203,7 +210,7 @@ def _show_events(content: Content, page: Page) -> None:
         for name, value in event.facts:
             page.line(Text.assemble(shown(f"{name}:", "cyan"), " ", shown(value)))
         for note in event.content.notes:
-            page.line(shown(note, "dim"))
+            _say(shown(note, "dim"), page)
         _show_content(event.content, page)
         if event.content.kind != "binary" and event.content.shown < event.content.size:
             left = event.content.size - event.content.shown

@@ -429,3 +429,25 @@ def test_arguments_that_contradict_each_other_are_refused(
     assert cli.run(["inspect", str(path), *arguments]) == 2
     out, err = capsys.readouterr()
     assert (out, told in err) == ("", True), err
+
+
+def test_sentences_about_a_body_fit_a_narrow_terminal(tmp_path: Path) -> None:
+    body = b"no json, " * 3
+    cassette = Cassette().get(
+        body=body,
+        headers=[],
+        body_changes={
+            "coding": "gzip",
+            "wire_size": 30,
+            "framing": "chunked",
+            "complete": False,
+            "incomplete": "closed",
+        },
+    )
+    cassette.get(body=body, headers=[("Content-Type", "application/json")])
+    path = cassette.write(tmp_path / "c.jsonl")
+    for number in ("1", "2"):
+        text = SGR.sub("", ctools_on_terminal("inspect", path, number, columns=40).text).replace("\r\n", "\n")
+        told = text[text.index("\nbody:") :]
+        assert max(map(cell_len, told.split("\n"))) <= 40
+    assert "Declared as JSON, but it is none:" in told
