@@ -229,9 +229,9 @@ def _row(number: int, interaction: Interaction) -> list[Any]:
         "" if response is None else _media(response),
         None if request.body is None else request.body.size,
         None if response is None or response.body is None else response.body.size,
-        timings.get("connect"),
-        timings.get("first_byte"),
-        timings.get("total"),
+        _measured(timings.get("connect")),
+        _measured(timings.get("first_byte")),
+        _measured(timings.get("total")),
         process.get("pid"),
         process.get("thread"),
         connection.get("id"),
@@ -249,6 +249,11 @@ def _milliseconds(moment: str | None) -> float | None:
         return datetime.fromisoformat(moment).timestamp() * 1000
     except (ValueError, OverflowError):
         return None  # a text that is no time; the summary refuses it before
+
+
+def _measured(milliseconds: float | None) -> float | None:
+    """Return a duration; None for a negative one, which was not measured."""
+    return None if milliseconds is None or milliseconds < 0 else milliseconds
 
 
 def _media(response: Response) -> str:
@@ -274,7 +279,7 @@ def _details(number: int, line: Line, interaction: Interaction, limit: int | Non
         "number": number,
         "id": _text(head.get("id")),
         "started": _text(interaction.started_at),
-        "timings": interaction.timings_ms,
+        "timings": {name: value for name, value in interaction.timings_ms.items() if _measured(value) is not None},
         "client": _text(interaction.client),
         "process": _process(interaction),
         "connection": _connection(interaction.connection),

@@ -82,8 +82,8 @@ def report(
     Examples:
         ctools report cassette.jsonl
         ctools report cassette.jsonl -o report.html --force
-        ctools report cassette.jsonl --only '~c 400-599' --title 'Errors of the nightly run'
-        ctools report tests/cassettes/login.yaml -o /tmp/login.html
+        ctools report cassette.jsonl --only '~c 400-599' --title 'Errors of a night'
+        ctools report tests/cassettes/login.yaml -o login.html
     """
     target = _target(cassette, output, force=force)
     _write(

@@ -166,6 +166,14 @@ def test_a_request_comes_as_a_curl_command_that_says_what_it_lacks(tmp_path: Pat
     assert second["curl"] is None
 
 
+def test_a_time_that_was_not_measured_is_none(tmp_path: Path) -> None:
+    cassette = Cassette().get(timings_ms={"connect": -1, "total": 5.5}).end()
+    with gathered(cassette.write(tmp_path / "c.jsonl")) as report:
+        [row], [one] = unpacked(report, "rows"), unpacked(report, "details")
+    assert row[9:12] == [None, None, 5.5]
+    assert one["timings"] == {"total": 5.5}
+
+
 def test_what_hides_or_reorders_text_is_written_out(tmp_path: Path) -> None:
     text = "a\u202eb\u2028c\x1b[0m\x00"
     cassette = Cassette().interaction(

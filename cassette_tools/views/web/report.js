@@ -577,6 +577,7 @@
   }
 
   function momentText(milliseconds, step) {
+    if (step >= 1800000) return `${(milliseconds / 3600000).toLocaleString("en", { maximumFractionDigits: 1 })} h`;
     if (step >= 60000) return `${(milliseconds / 60000).toLocaleString("en", { maximumFractionDigits: 1 })} min`;
     if (step < 1) return `${milliseconds.toLocaleString("en", { maximumFractionDigits: 3 })} ms`;
     if (step < 100) return `${Math.round(milliseconds).toLocaleString("en")} ms`;
@@ -1220,9 +1221,9 @@
       "p",
       { class: "outcome" },
       el("span", { class: `badge ${row.kind}` }, said),
-      el("span", {}, durationText(row.total)),
-      el("span", {}, sizeText(row.size)),
-      el("span", {}, row.type || "no type"),
+      row.total === null ? null : el("span", {}, durationText(row.total)),
+      row.size === null ? null : el("span", {}, sizeText(row.size)),
+      row.type ? el("span", {}, row.type) : null,
     );
   }
 
