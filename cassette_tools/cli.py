@@ -8,7 +8,6 @@ imported when it is called (or its own help is asked for), never before: `ctools
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib
 import os
 import sys
@@ -163,6 +162,8 @@ class _Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - see _Command
         if args[0] not in self.entries and not ctx.resilient_parsing:
+            import difflib  # noqa: PLC0415 - for a slip only
+
             close = difflib.get_close_matches(args[0], self.entries, n=1)
             meant = f" Did you mean {close[0]}?" if close else ""
             ctx.fail(f"There is no command {args[0]!r}.{meant}")
