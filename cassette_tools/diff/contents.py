@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from cassette_tools.aws_event_stream import is_aws_event_stream, messages_of
 from cassette_tools.diff.json_values import read_json
 from cassette_tools.diff.urls import parameters
 from cassette_tools.event_stream import events_of, is_event_stream
@@ -97,6 +98,10 @@ def contents_of(data: bytes, content_type: str, level: int = 0) -> Contents:
             return Contents("parts", media, size, pieces, data)
     if is_event_stream(content_type) and data.count(b"\n") <= MOST_VALUES:
         return Contents("events", "event stream", size, _events(data), data)
+    if is_aws_event_stream(content_type):
+        messages = _messages(data)
+        if messages is not None:
+            return Contents("events", "event stream", size, messages, data)
     text = _text(data, content_type, media)
     if text is None:
         return Contents("binary", "binary", size, None, data)
@@ -197,11 +202,31 @@ def _events(data: bytes) -> list[dict[str, Any]]:
         if event.retry is not None:
             fields["retry"] = str(event.retry).encode()
         if event.data is not None:
-            document = read_json(event.data) if event.data[:1] in {"{", "["} else None
-            fields["data"] = event.data if document is None else document.root
+            fields["data"] = _payload(event.data)
         if fields:
             events.append(fields)
     return events
+
+
+def _payload(text: str) -> Any:  # noqa: ANN401 - a text, or the JSON that it is
+    document = read_json(text) if text[:1] in {"{", "["} else None
+    return text if document is None else document.root
+
+
+def _messages(data: bytes) -> list[dict[str, Any]] | None:
+    """Read messages of Amazon's kind as events: their headers are fields. None where one cannot be told apart.
+
+    Checksums are left out: redaction does not follow them.
+    """
+    messages = []
+    for message in messages_of(data):
+        if not message.complete or not message.headers:
+            return None
+        fields: dict[str, Any] = dict(message.headers)
+        if message.payload:
+            fields["data"] = _payload(message.payload.decode("utf-8", "backslashreplace"))
+        messages.append(fields)
+    return messages or None
 
 
 _BOUNDARY: Final = re.compile(r"boundary=(?:\"([^\"]{1,200})\"|([^;\s]{1,200}))", re.IGNORECASE)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
+import zlib
 from time import process_time
 from typing import TYPE_CHECKING, Final
 
@@ -315,6 +317,26 @@ def test_there_is_no_change_in_a_body_exactly_where_the_digests_agree(
 def test_any_bytes_can_be_compared(old: bytes, new: bytes, content_type: str) -> None:
     one, other = answered(old, content_type), answered(new, content_type)
     assert (not compare(one, other, PLAIN).changes) is same_digest(one, other)
+
+
+def aws_message(kind: str, payload: str) -> bytes:
+    """Make a message of Amazon's event streams with one header."""
+    value = kind.encode()
+    headers = b"\x0b:event-type\x07" + len(value).to_bytes(2, "big") + value
+    prelude = struct.pack(">II", 16 + len(headers) + len(payload), len(headers))
+    head = prelude + struct.pack(">I", zlib.crc32(prelude)) + headers + payload.encode()
+    return head + struct.pack(">I", zlib.crc32(head))
+
+
+def test_amazons_event_streams_are_compared_by_event() -> None:
+    aws = "application/vnd.amazon.eventstream"
+    old = aws_message("delta", '{"text": "a"}') + aws_message("stop", "{}")
+    new = aws_message("delta", '{"text": "b"}') + aws_message("usage", '{"n": 1}') + aws_message("stop", "{}")
+    assert found(answered(old, aws), answered(new, aws)) == [
+        'added response event 2: None -> :event-type: usage\ndata: {"n": 1}',
+        'changed response event 1: $.text: "a" -> "b"',
+    ]
+    assert found(answered(old[:-3], aws), answered(new[:-3], aws))[0].startswith("changed response binary")
 
 
 def test_many_changed_lines_are_counted_and_only_the_first_are_listed() -> None:
