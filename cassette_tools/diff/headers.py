@@ -197,7 +197,7 @@ def _replaced(pattern: re.Pattern[str], value: str) -> Settled:
 # -- cookies
 
 _SESSION: Final = re.compile(
-    r"sess|(?:^|[^a-z])s?id$|sid$|token|csrf|xsrf|auth|jwt|^_ga|^_gid|^_gat|^__cf|^cf_|^awsalb|^incap_|^visid|^nlbi|^datr$|^fr$"
+    r"sess|sid$|token|csrf|xsrf|auth|jwt|^_ga|^_gid|^_gat|^__cf|^cf_|^awsalb|^incap_|^visid|^nlbi|^datr$|^fr$"
     r"|^sb$|^ak_|^bm_|^_abck|visitor|device|track|uuid|guid|nonce|^xs$|^ts\d",
     re.IGNORECASE,
 )

@@ -156,6 +156,13 @@ _CURSOR: Final = re.compile(
     r"(?!\d*$)(?!\d{4}-\d\d)(?:(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9+_~%=|-]{10,}|[A-Za-z0-9+/_-]{10,}={1,2}"
     r"|(?=(?:[^A-Z]*[A-Z]){4})(?=(?:[^a-z]*[a-z]){3})[A-Za-z0-9+_=-]{16,}|[A-Za-z0-9+_%=-]{24,})"
 )
+# For names that are ordinary words: only what a random generator makes.
+_RANDOM: Final = re.compile(
+    r"(?!.*[a-z]{7})(?:"
+    r"(?=(?:[^0-9]*\d){2})(?=(?:[^A-Z]*[A-Z]){2})(?=(?:[^a-z]*[a-z]){2})[A-Za-z0-9+/_.~%=-]{16,}"
+    r"|(?=[^0-9]*\d)(?=(?:[^A-Z]*[A-Z]){4})(?=(?:[^a-z]*[a-z]){3})[A-Za-z0-9+/]{16,}"
+    r"|(?=(?:[^0-9]*\d){2})(?:[0-9a-z]{20,}|[0-9A-F]{24,})|[A-Za-z0-9+/_-]{14,}={1,2})"
+)
 _SECRET: Final = re.compile(r"[\x21-\x7e]{8,}")
 _NONCE: Final = re.compile(r"[\x21-\x7e]{4,}")
 _BUSTER: Final = re.compile(r"\d{8,20}|0\.\d{6,20}|\d{10}\.\d{1,9}|" + _OPAQUE + r"{12,}")
@@ -187,34 +194,39 @@ _NAMED: Final[tuple[tuple[str, re.Pattern[str], str], ...]] = (
         "signature",
         _SHORT_OPAQUE,
         """
-        signature sig oauthsignature xamzsignature xgoogsignature xamzcredential xgoogcredential hmac sign
-        xosssignature xobssignature qsignature hdnea hdnts
+        sig oauthsignature xamzsignature xgoogsignature xamzcredential xgoogcredential xosssignature
+        xobssignature qsignature hdnea hdnts
         """,
     ),
+    ("signature", _RANDOM, "signature sign hmac"),
+    ("signature", re.compile(r"eyJ[\w+/~-]{20,}={0,2}"), "policy"),
     ("signature", re.compile(r"\d{9,}"), "oauthtimestamp"),
     ("signature", re.compile(r"\d{8}T\d{6}Z"), "xamzdate xgoogdate"),
     ("signature", re.compile(r"\d{10}|\d{13}"), "expires xamzexpires"),
-    ("signature", _LONG_OPAQUE, "policy xamzsecuritytoken keypairid awsaccesskeyid"),
-    ("signature", re.compile(r"[0-9A-Za-z_-]{6,}"), "oh oe nchc nchohc ncohc ncgid nczt ncoc nceuiu ncsid"),
+    ("signature", _LONG_OPAQUE, "xamzsecuritytoken keypairid awsaccesskeyid"),
+    ("signature", re.compile(r"0\d_[\w-]{10,}|[0-9a-f]{32}"), "oh"),
+    ("signature", re.compile(r"[0-9A-Fa-f]{8}"), "oe"),
+    ("signature", re.compile(r"[\w-]{6,}"), "nchc nchohc ncohc ncgid nczt ncoc nceuiu ncsid"),
     (
         "token",
         _LONG_OPAQUE,
         """
         accesstoken refreshtoken idtoken sessiontoken sessionid sid jsessionid phpsessid authtoken
-        bearertoken token securitytoken state code codechallenge codeverifier oauthtoken oauthverifier
-        samlresponse samlrequest relaystate session sessionkey ticket
+        bearertoken securitytoken codechallenge codeverifier oauthtoken oauthverifier samlresponse
+        samlrequest relaystate sessionkey
         """,
     ),
+    ("token", _RANDOM, "token state code session ticket"),
     (
         "cursor",
         _CURSOR,
         """
         cursor nextcursor prevcursor previouscursor endcursor startcursor pagetoken nextpagetoken
         prevpagetoken nexttoken continuationtoken nextcontinuationtoken continuation paginationtoken
-        scrollid after before next previous marker nextmarker startafter synctoken nextsynctoken deltatoken
-        skiptoken
+        scrollid nextmarker synctoken nextsynctoken deltatoken skiptoken
         """,
     ),
+    ("cursor", _RANDOM, "after before next previous marker startafter"),
     ("cache-buster", _BUSTER, "_ cb ts timestamp cachebuster cachebust nocache rnd rand random"),
     (
         "timing",

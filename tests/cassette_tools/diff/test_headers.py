@@ -82,6 +82,7 @@ CHANGED: Final = [
     ("Set-Cookie", "sid=abc123def456", "sid="),
     ("Set-Cookie", "a=b; Max-Age=3600", "a=b; Max-Age=0"),
     ("Cookie", "theme=dark", "theme=light"),
+    ("Cookie", "item_id=1234567", "item_id=7654321"),
     ("Authorization", "Basic dXNlcjpwYXNz", "Basic b3RoZXI6cGFzcw=="),
     ("Authorization", "Bearer abcdefghijklmnop12", "Token abcdefghijklmnop12"),
     ("Authorization", AWS.format("1", "host", "1"), AWS.format("1", "host;x", "1")),
