@@ -161,17 +161,18 @@ class Spool:
         self._descriptor = nameless(None)
         self._sink = Sink(self._descriptor, _folder())
         self._places: dict[str, list[tuple[int, int]]] = {}
+        self._sizes: dict[str, int] = {}
 
     def add(self, kind: str, data: bytes) -> None:
         """Pack a block and put it behind the others."""
         packed = b64encode(zlib.compress(data, level=6, wbits=31))
         self._places.setdefault(kind, []).append((self._sink.size, len(packed)))
+        self._sizes[kind] = self.size(kind) + len(packed)
         self._sink.write(packed)
 
     def size(self, kind: str) -> int:
         """Return the bytes of the blocks of a kind."""
-        places = self._places.get(kind)
-        return sum(size for _, size in places) if places else 0
+        return self._sizes.get(kind, 0)
 
     def blocks(self, kind: str) -> Iterator[str]:
         """Yield the blocks of a kind."""
