@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import pickle
 import tempfile
-from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import lru_cache
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from itertools import count, islice
 from typing import IO, TYPE_CHECKING, Final
 
 from cassette_tools.diff.alignment import align, in_order
@@ -47,6 +48,12 @@ _IN_MEMORY: Final = 4 * 1024 * 1024
 
 WORTH_IT: Final = 8 * 1024 * 1024
 """Bytes of both cassettes from which on they are read in two processes."""
+
+WORTH_SHARING: Final = 4_096
+"""Interactions of both cassettes from which on pairs are compared in two processes."""
+
+SHARE: Final = 64
+"""Pairs that one process compares before the other one does as many."""
 
 _SETTLED: Final = 8_192
 """Bodies whose digests without volatile things are remembered while interactions are aligned."""
@@ -148,20 +155,25 @@ def compare_cassettes(
         one, other = reading.both(old, new)
         totals = Totals(old_interactions=len(one.prints), new_interactions=len(other.prints))
         pairs = _Pairs(one, other, rules, totals)
+        opened.callback(pairs.close)
         partners = align(one.prints, other.prints, pairs.settled, pairs.loose)
-        pairings = pairs.compared(in_order(partners, len(one.prints)))
+        pairings = pairs.compared(partial(in_order, partners, len(one.prints)))
         return Comparison(one.facts, other.facts, pairings, totals, opened.pop_all().close)
     raise AssertionError("an ExitStack passes errors on")  # pragma: no cover
 
 
 @dataclass(frozen=True, slots=True)
 class _Input:
-    """One of the two cassettes, after it was read once. `origin` is None where it holds more than one."""
+    """One of the two cassettes, after it was read once. `origin` is None where it holds more than one.
+
+    `reopen` opens it once more.
+    """
 
     opened: OpenCassette
     prints: Fingerprints
     facts: Facts
     origin: str | None
+    reopen: Callable[[], OpenCassette]
 
     def interaction(self, place: int, *, contents: bool) -> Interaction:
         return interaction_of(self.prints.again(self.opened.reader, place, contents=contents))
@@ -202,14 +214,14 @@ class _Reading:
             return self.one(old), other
         prints, facts = found
         opened = self._stack.enter_context(self._open(old))
-        return _Input(opened, prints, facts, prints.origin()), other
+        return _Input(opened, prints, facts, prints.origin(), partial(self._open, old)), other
 
     def one(self, cassette: str) -> _Input:
         """Read one."""
         opened = self._stack.enter_context(self._open(cassette))
         prints, facts = self._read(cassette, opened)
         self._before += self._count
-        return _Input(opened, prints, facts, prints.origin())
+        return _Input(opened, prints, facts, prints.origin(), partial(self._open, cassette))
 
     def _beside(self, cassette: str) -> OtherProcess | None:
         """Begin to read one in another process."""
@@ -273,6 +285,7 @@ class _Pairs:
         self._rules = rules
         self._totals = totals
         self._settled = lru_cache(maxsize=_SETTLED)(self._settle)
+        self._other: OtherProcess | None = None
 
     def settled(self, which: Which, part: Part, place: int) -> int:
         """See `alignment.Settled`."""
@@ -294,9 +307,60 @@ class _Pairs:
             return 0
         return int.from_bytes(settled_body(message.body, message.headers, self._rules, part)[:8], "big")
 
-    def compared(self, places: Iterable[Place]) -> Iterator[Pairing]:
-        """Give the pairings that are not the same. Raises what reading bodies raises."""
+    def compared(self, places: Callable[[], Iterator[Place]]) -> Iterator[Pairing]:
+        """Give the pairings that are not the same. Raises what reading bodies raises.
+
+        Of many, another process compares every second share, ahead of this one as far as the pipe between them holds.
+        """
         self._settled.cache_clear()
+        if len(self._old.prints) + len(self._new.prints) >= WORTH_SHARING and can_fork():
+            self._begin_other(places)
+        try:
+            for number, share in _shares(places()):
+                if number % 2 and self._other is not None:
+                    yield from self._received(self._other, share)
+                else:
+                    yield from self._found(share)
+        finally:
+            self.close()
+
+    def _begin_other(self, places: Callable[[], Iterator[Place]]) -> None:
+        if not (self._old.opened.is_plain and self._new.opened.is_plain):
+            return
+
+        def work() -> Iterator[Pairing | Totals]:
+            self._old = replace(self._old, opened=self._old.reopen())
+            self._new = replace(self._new, opened=self._new.reopen())
+            for number, share in _shares(places()):
+                if number % 2:
+                    self._totals = Totals()
+                    yield from self._found(share)
+                    yield self._totals
+
+        with suppress(OSError):  # no room for another process: this one does all
+            self._other = OtherProcess(work)
+
+    def _received(self, other: OtherProcess, share: list[Place]) -> Iterator[Pairing]:
+        """Give what the other process found in a share: pairings, then what it counted. Where it is lost, find that."""
+        given = 0
+        while True:
+            value = other.receive()
+            if isinstance(value, Totals):
+                self._totals.merge(value)
+                return
+            if value is None:
+                yield from islice(self._found(share), given, None)
+                return
+            given += 1
+            yield value
+
+    def close(self) -> None:
+        """End the other process."""
+        if self._other is not None:
+            self._other.close()
+            self._other = None
+
+    def _found(self, places: Iterable[Place]) -> Iterator[Pairing]:
         for place in places:
             if place.new < 0:
                 pairing = self._alone(self._old, self._new, place.old)
@@ -361,6 +425,14 @@ class _Pairs:
     def _same(self, ignored: dict[Ignored, int]) -> None:
         self._totals.same += 1
         self._totals.ignore(ignored)
+
+
+def _shares(places: Iterator[Place]) -> Iterator[tuple[int, list[Place]]]:
+    for number in count():
+        share = list(islice(places, SHARE))
+        if not share:
+            return
+        yield number, share
 
 
 def _share_bodies(one: Interaction, other: Interaction, *, equal: bool) -> None:

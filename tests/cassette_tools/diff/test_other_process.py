@@ -65,7 +65,9 @@ def test_one_that_nobody_listens_to_any_more_is_gone() -> None:
 def cassette(path: Path, stamp: int, count: int = 40) -> Path:
     made = Cassette()
     for number in range(count):
-        made.get(url=f"https://localhost:8443/{number}", body=b'{"id": %d}' % (stamp if number == 7 else 0))
+        made.get(url=f"https://localhost:8443/{number}", body=b'{"id": %d}' % (stamp if number % 7 == 3 else 0))
+        if number % 11 == stamp:
+            made.get(url=f"https://localhost:8443/only/{stamp}/{number}")
     return made.end().write(path)
 
 
@@ -74,7 +76,8 @@ def test_two_processes_find_what_one_finds(tmp_path: Path, monkeypatch: pytest.M
     old, new = cassette(tmp_path / "old.jsonl", 1), cassette(tmp_path / "new.jsonl", 2)
     with compare_cassettes(str(old), str(new), Rules()) as alone:
         expected = list(alone)
-    monkeypatch.setattr(comparison_module, "WORTH_IT", 1)
+    for name, value in (("WORTH_IT", 1), ("WORTH_SHARING", 1), ("SHARE", 3)):
+        monkeypatch.setattr(comparison_module, name, value)
     started = []
 
     class Watched(OtherProcess):
@@ -90,10 +93,27 @@ def test_two_processes_find_what_one_finds(tmp_path: Path, monkeypatch: pytest.M
         assert list(beside) == expected
         assert beside.totals == alone.totals
         assert beside.old == alone.old
-    assert started
+    assert len(started) == 2
     for pid in started:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_what_is_wrong_with_a_body_that_is_compared_elsewhere_is_told_where_its_turn_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = cassette(tmp_path / "old.jsonl", 1), tmp_path / "new.jsonl"
+    made = Cassette()
+    for number in range(40):
+        body = b"x" * 5_000 if number == 20 else b'{"id": 5}'
+        made.get(url=f"https://localhost:8443/{number}", body=body)
+    new.write_bytes(made.data().replace(b"x" * 5_000, b"x" * 4_990 + b"\\u12......"))
+    for name, value in (("WORTH_SHARING", 1), ("SHARE", 2)):
+        monkeypatch.setattr(comparison_module, name, value)
+    comparison = compare_cassettes(str(old), str(new), Rules())
+    with comparison, pytest.raises(CassetteDamagedError, match=r"new\.jsonl, line 22"):
+        list(comparison)
+    assert comparison.totals.changed == 20
 
 
 def test_what_is_wrong_with_the_one_read_elsewhere_is_told_like_any_other(
