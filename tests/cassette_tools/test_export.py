@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import gzip
-import os
-import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
@@ -17,6 +15,7 @@ from cassette_tools.interaction import Body, Interaction, Request, Response
 from recorder.errors import UsageError
 from tests.cassette_tools.formats import nasty_requests as nasty
 from tests.cassette_tools.formats.request_log import RequestLog
+from tests.cassette_tools.programs import SEARCHED, is_installed
 from tests.servers.origin import Origin
 
 if TYPE_CHECKING:
@@ -33,8 +32,8 @@ FORM: Final = ("Content-Type", "application/x-www-form-urlencoded")
 RUNNERS: Final = {"python": [sys.executable], "curl": ["/bin/sh"], "httpie": ["/bin/sh"]}
 INSTALLED: Final = {
     "python": True,
-    "curl": shutil.which("curl") is not None,
-    "httpie": shutil.which("http") is not None,
+    "curl": is_installed("curl"),
+    "httpie": is_installed("http"),
 }
 CALLS: Final = {
     *("requests.request", "print", "send", "requests.Session", "requests.PreparedRequest", "session.send", "sys.exit"),
@@ -85,7 +84,7 @@ def recorded(base: str, method: str, target: str, headers: list[tuple[str, str]]
 
 def run(program: bytes, kind: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
     (folder / "program").write_bytes(program)
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LC_ALL": "C.UTF-8"}
+    environment = {"PATH": SEARCHED, "HOME": str(folder), "LC_ALL": "C.UTF-8"}
     done = subprocess.run(
         [*RUNNERS[kind], "program"],
         cwd=folder,

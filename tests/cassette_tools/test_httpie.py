@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING, Final
@@ -15,6 +14,7 @@ from cassette_tools.httpie import command
 from cassette_tools.interaction import Body, Interaction, Request
 from tests.cassette_tools.formats import nasty_requests as nasty
 from tests.cassette_tools.formats.request_log import RequestLog
+from tests.cassette_tools.programs import SEARCHED, is_installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.cassette_tools.formats.request_log import Arrived
 
 BY_HTTPIE: Final = (b"host", b"content-length", b"transfer-encoding")
-REAL: Final = pytest.mark.skipif(shutil.which("http") is None, reason="HTTPie is not installed")
+REAL: Final = pytest.mark.skipif(not is_installed("http"), reason="HTTPie is not installed")
 FORM: Final = [("Content-Type", "application/x-www-form-urlencoded")]
 
 
@@ -192,7 +192,7 @@ def sent(log: RequestLog, interaction: Interaction, folder: Path) -> tuple[Arriv
     assert script is not None
     del log.arrived[:]
     (folder / "script.sh").write_bytes(script)
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LC_ALL": "C.UTF-8"}
+    environment = {"PATH": SEARCHED, "HOME": str(folder), "LC_ALL": "C.UTF-8"}
     done = subprocess.run(
         ["/bin/sh", "script.sh"], cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
         timeout=60, check=False,
