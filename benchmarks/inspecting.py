@@ -540,7 +540,7 @@ def folders(options: argparse.Namespace, directory: Path) -> Iterator[Row]:
     """Look into a folder of many cassettes, of ours and of vcrpy's."""
     path, whole = directory / "in.jsonl", directory / "in.yaml"
     told = made(options, "small", options.files * 40_000, path)
-    each = -(-told["interactions"] // options.files)
+    each = max(1, told["interactions"] // options.files)
     told_by(convert_once(path, whole, "vcrpy-yaml", options.tree))
     apart = directory / "vcrpy"
     files = cut(whole, apart, most=each)

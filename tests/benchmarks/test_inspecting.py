@@ -168,7 +168,7 @@ def test_a_small_run_goes_through_and_keeps_its_figures(tmp_path: Path, capsys: 
         "report": 2,
         "folder": 2,
     }
-    assert "| a folder of 5 cassettes, vcrpy YAML" in capsys.readouterr().out
+    assert "| a folder of 6 cassettes, vcrpy YAML" in capsys.readouterr().out
     assert [one for one in tmp_path.iterdir() if one != kept] == []
 
 
