@@ -1,1 +1,1 @@
-"""What changed between two cassettes: fingerprints of interactions, their alignment, and a comparison field by field."""
+"""What changed between two cassettes: fingerprints, their alignment, and a comparison field by field."""

@@ -1,12 +1,12 @@
 """What a comparison of two cassettes says, as plain values: the one model between what compares and what shows.
 
-Law: nothing is decided here but severity, which follows from what happened to a thing. Values are recorded text, not yet
-safe to show: a view escapes them. Every text is bounded where it is made (`LONGEST_VALUE`), every list has a bound and
-says what was left out of it.
+Law: nothing is decided here but severity, which follows from what happened to a thing. Values are recorded text, not
+yet safe to show: a view escapes them. Every text is bounded where it is made (`LONGEST_VALUE`), every list has a bound
+and says what was left out of it.
 
-Words: a *pairing* is one interaction of the old cassette beside one of the new, or one without a counterpart. A *change*
-is one thing of a pairing that is not as it was. What differs and is *ignored* (volatile, or asked for by --ignore) is
-no change; it is counted, and said.
+Words: a *pairing* is one interaction of the old cassette beside one of the new, or one without a counterpart. A
+*change* is one thing of a pairing that is not as it was. What differs and is *ignored* (volatile, or asked for by
+--ignore) is no change; it is counted, and said.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("breaking", "warning", "info")
 """From the gravest on."""
 
 Action: TypeAlias = Literal["removed", "retyped", "changed", "added"]
-"""What happened to a thing. "retyped": it is of another type (JSON), or of another class (200 to 404, text to binary)."""
+"""What happened to a thing. "retyped": it is of another type (JSON) or class (200 to 404, text to binary)."""
 
 Verdict: TypeAlias = Literal["same", "changed", "removed", "added"]
 """What happened to an interaction."""
