@@ -209,11 +209,11 @@ def ignored_only() -> Comparison:
 
 
 def many(pairings: int, changes: int) -> Comparison:
-    """So many pairings with so many changes each, made while they are read."""
+    """So many pairings with so many changes each, in the same places, of other values; made while they are read."""
 
     def made() -> Iterator[Pairing]:
         for number in range(1, pairings + 1):
-            rows = [change("json", f"$.items[{at}].price", f"{at}", f"{at}.5") for at in range(changes)]
+            rows = [change("json", f"$.items[{at}].price", f"{at}", f"{number}.{at}") for at in range(changes)]
             yield pairing(*rows, old=number, new=number)
 
     return comparison(made())

@@ -5,9 +5,13 @@ stand beside each other on a wide screen, one under the other on a phone. Severi
 words, and what differs in a value is marked by more than colour. The page works without scripts; with them it can be
 filtered.
 
-Memory: one pairing, the totals, and 4 MiB of what is yet to be written; more waits in a file without a name, for a page
-begins with its figures. A page has at most `MOST_PAIRINGS` pairings with `MOST_CHANGES` changes in all: more is no page
-to look at. What was left out is said.
+Interactions with the same changes as one before are named below that one. Of many that differ in the same places but
+for values, those beyond the first ones are closed, to be opened.
+
+Memory: one pairing, the totals, what `grouping` remembers, the places of what is kept, and 4 MiB of what is yet to be
+written; more waits in a file without a name, for a page begins with its figures. A page has at most `MOST_PAIRINGS`
+pairings with `MOST_CHANGES` changes in all, and names `MOST_MEMBERS` that have the same ones: more is no page to look
+at. What was left out is said.
 """
 
 from __future__ import annotations
@@ -15,13 +19,18 @@ from __future__ import annotations
 import pickle
 import shlex
 import tempfile
+from array import array
+from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from cassette_tools.diff.folders import FolderComparison
-from cassette_tools.diff.model import SEVERITIES
+from cassette_tools.diff.model import SEVERITIES, Pairing
+from cassette_tools.views.diff.grouping import Members, Memory, Places
 from cassette_tools.views.diff.marking import Run, marked
 from cassette_tools.views.diff.wording import (
     HEADINGS,
+    alike_text,
+    cassettes_text,
     folder_headline,
     headline,
     interactions_text,
@@ -29,10 +38,12 @@ from cassette_tools.views.diff.wording import (
     left_out_text,
     numbers,
     outcome,
+    path_of,
     rules_of,
     severities_text,
     values_of,
     whole,
+    worst_of,
 )
 from cassette_tools.views.escape import visible
 from cassette_tools.views.figures import count_text, duration_text, size_text
@@ -45,9 +56,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from cassette_tools.diff.comparison import Comparison
-    from cassette_tools.diff.model import Change, Pairing, Side, Totals
+    from cassette_tools.diff.model import Change, Side, Totals
 
-__all__ = ["MOST_CHANGES", "MOST_PAIRINGS", "pieces"]
+__all__ = ["MOST_CHANGES", "MOST_MEMBERS", "MOST_PAIRINGS", "pieces"]
 
 MOST_PAIRINGS: Final = 2_000
 """Pairings of a page."""
@@ -55,11 +66,16 @@ MOST_PAIRINGS: Final = 2_000
 MOST_CHANGES: Final = 20_000
 """Changes of a page, of all its pairings."""
 
+MOST_MEMBERS: Final = 5_000
+"""Interactions that have the same changes as another one of the page and are named there, in all."""
+
 _ARROW: Final = "\u2192"
 _IN_MEMORY: Final = 4 * 1024 * 1024
 _NAMES_SHOWN: Final = 1_000
 _THINGS_SHOWN: Final = 20
 _RULES_SHOWN: Final = 200
+_PLACES_SHOWN: Final = 10
+_SPANS_SHOWN: Final = 8
 
 
 def pieces(comparison: Comparison | FolderComparison) -> Iterator[str]:
@@ -75,6 +91,7 @@ def pieces(comparison: Comparison | FolderComparison) -> Iterator[str]:
             pairings=kept.read(_pairing),
             left_out=kept.left_out,
             count=kept.count,
+            places=kept.places.top(_PLACES_SHOWN),
             **values,
         )
 
@@ -83,16 +100,17 @@ def _cassettes(comparison: Comparison, kept: _Kept) -> dict[str, Any]:
     for pairing in comparison:
         kept.add("", pairing)
     sides = [(side.name, side.title) for side in (comparison.old, comparison.new)]
-    return _facts(sides, comparison.totals)
+    totals = comparison.totals
+    return _facts(sides, totals, headline(totals), severities_text(totals).capitalize())
 
 
 def _folder(folder: FolderComparison, kept: _Kept) -> dict[str, Any]:
     same = differing = 0
     for name, comparison in folder:
-        differs = False
+        before = kept.places.interactions
         for pairing in comparison:
-            differs = True
             kept.add(name, pairing)
+        differs = kept.places.interactions > before
         differing += differs
         same += not differs
     lists = [
@@ -101,7 +119,11 @@ def _folder(folder: FolderComparison, kept: _Kept) -> dict[str, Any]:
         ("Not compared", _names([f"{name}: {error}" for name, error in folder.troubles])),
     ]
     sides = [(folder.old, "folder"), (folder.new, "folder")]
-    return {**_facts(sides, folder.totals), "cassettes": folder_headline(folder, same, differing), "lists": lists}
+    said = folder_headline(folder)
+    heading = said.partition("; interactions: ")[0]
+    facts = _facts(sides, folder.totals, said, heading[:1].upper() + heading[1:])
+    cassettes = cassettes_text(same, differing)
+    return {**facts, "worst": worst_of(folder), "cassettes": cassettes, "lists": lists}
 
 
 def _names(names: Sequence[str]) -> list[str]:
@@ -109,11 +131,11 @@ def _names(names: Sequence[str]) -> list[str]:
     return [*names[:_NAMES_SHOWN], *more]
 
 
-def _facts(sides: Sequence[tuple[str, str]], totals: Totals) -> dict[str, Any]:
+def _facts(sides: Sequence[tuple[str, str]], totals: Totals, title: str, heading: str) -> dict[str, Any]:
     """Give what the overview shows. Called when the pairings have been read, for the totals to be complete."""
     return {
-        "title": headline(totals),
-        "heading": severities_text(totals).capitalize(),
+        "title": title,
+        "heading": heading,
         "interactions": interactions_text(totals),
         "worst": totals.worst(),
         "sides": list(zip(("old", "new"), *zip(*sides, strict=True), strict=True)),
@@ -135,32 +157,53 @@ def _facts(sides: Sequence[tuple[str, str]], totals: Totals) -> dict[str, Any]:
 # -- a pairing
 
 
-def _entry(name: str, pairing: Pairing) -> dict[str, Any]:
+def _entry(found: _Found) -> dict[str, Any]:
     """Give what the list of interactions has of a pairing."""
+    pairing = found.pairing
     side = pairing.new or pairing.old
     return {
-        "id": _id(name, pairing),
-        "cassette": name,
+        "id": _id(found.cassette, pairing),
+        "cassette": found.cassette,
         "severity": pairing.severity or "info",
         "severities": _severities(pairing),
         "numbers": numbers(pairing, _ARROW),
         "method": "" if side is None else side.method,
         "url": "" if side is None else side.url,
-        "short": "" if side is None else _short(side.url),
+        "short": "" if side is None else path_of(side.url),
         "verdict": pairing.verdict,
+        "same": found.members.count,
     }
 
 
-def _pairing(name: str, pairing: Pairing) -> dict[str, Any]:
+def _pairing(found: _Found) -> dict[str, Any]:
     """Give what the page shows of a pairing."""
+    pairing = found.pairing
     return {
-        **_entry(name, pairing),
+        **_entry(found),
         "old": _side(pairing.old),
         "new": _side(pairing.new),
         "changes": [_change(change) for change in pairing.changes],
         "left": left_out_text(len(pairing.changes), pairing),
         "whole": _lone(pairing),
+        "closed": _closed(found),
+        "same_in": _same_in(found.members, found.cassette),
+        "same_left": found.members.count - found.named,
+        "members": (_entry(member) for member in found.read()),
     }
+
+
+def _closed(found: _Found) -> str:
+    """Say of a pairing that is closed what it is like."""
+    if not found.alike:
+        return ""
+    changes = count_text(len(found.pairing.changes) + found.pairing.left_out, "change")
+    return f"{changes}: {alike_text(found.alike)}"
+
+
+def _same_in(members: Members, cassette: str) -> str:
+    rows, more = members.rows(_SPANS_SHOWN, _ARROW)
+    said = ", ".join(text if name == cassette else f"{name} {text}" for name, text in rows)
+    return f"{said} and {more:,} more" if more else said
 
 
 def _id(name: str, pairing: Pairing) -> str:
@@ -168,13 +211,6 @@ def _id(name: str, pairing: Pairing) -> str:
     old = pairing.old.number if pairing.old else 0
     new = pairing.new.number if pairing.new else 0
     return f"{name}:{old}-{new}" if name else f"{old}-{new}"
-
-
-def _short(url: str) -> str:
-    """Give what of a URL tells interactions apart at the first look: its path and query."""
-    _, scheme, rest = url.partition("://")
-    _, slash, path = rest.partition("/")
-    return f"/{path}" if scheme and slash else url
 
 
 def _severities(pairing: Pairing) -> str:
@@ -236,14 +272,47 @@ def _partly(row: list[Run]) -> list[Run]:
     return row
 
 
+@dataclass(slots=True)
+class _Found:
+    """A pairing of the page. `alike` names the one whose like it is; `members` are those with the same changes.
+
+    `named` of them are kept; `read` gives these.
+    """
+
+    cassette: str
+    pairing: Pairing
+    alike: str
+    members: Members
+    named: int
+    read: Callable[[], Iterator[_Found]]
+
+
+@dataclass(slots=True)
+class _Row:
+    """Where in the file a pairing is, and where those are that have the same changes."""
+
+    place: int
+    members: Members = field(default_factory=Members)
+    places: array[int] = field(default_factory=lambda: array("Q"))
+
+
 class _Kept:
     """The pairings of the page, until it is known what stands above them."""
 
     def __init__(self) -> None:
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed by `__exit__`
+        self._end = 0
         self._changes = 0
-        self.count = 0
+        self._named = 0
+        self._memory = Memory()
+        self._rows: dict[int, _Row] = {}  # by the place of the pairing among all
+        self.places = Places()
         self.left_out = 0
+
+    @property
+    def count(self) -> int:
+        """The number of pairings that are shown with their changes."""
+        return len(self._rows)
 
     def __enter__(self) -> Self:
         return self
@@ -253,24 +322,52 @@ class _Kept:
 
     def add(self, name: str, pairing: Pairing) -> None:
         """Keep a pairing of the cassette `name`, as far as the page has room. Raises OutputError."""
-        if self.count >= MOST_PAIRINGS or self._changes + len(pairing.changes) > MOST_CHANGES:
+        self.places.add(pairing)
+        judged = self._memory.judge(pairing, name, _ARROW)
+        if judged.novelty == "same":
+            self._add_member(judged.first.place, name, pairing)
+        elif self.count >= MOST_PAIRINGS or self._changes + len(pairing.changes) > MOST_CHANGES:
+            self.left_out += 1
+        else:
+            self._changes += len(pairing.changes)
+            first = judged.first
+            alike = "" if judged.novelty == "new" else f"{first.numbers} of {first.cassette}".removesuffix(" of ")
+            self._rows[self.places.interactions - 1] = _Row(self._keep(name, pairing, alike))
+
+    def _add_member(self, first: int, name: str, pairing: Pairing) -> None:
+        row = self._rows.get(first)
+        if row is None:
             self.left_out += 1
             return
-        self._changes += len(pairing.changes)
-        self.count += 1
+        row.members.add(name, pairing)
+        if self._named < MOST_MEMBERS:
+            self._named += 1
+            only_sides = Pairing(pairing.verdict, pairing.old, pairing.new)
+            row.places.append(self._keep(name, only_sides, ""))
+
+    def _keep(self, name: str, pairing: Pairing, alike: str) -> int:
+        """Write a pairing, and return where it is."""
+        place = self._end
         try:
-            pickle.dump((name, pairing), self._file, pickle.HIGHEST_PROTOCOL)
+            pickle.dump((name, pairing, alike), self._file, pickle.HIGHEST_PROTOCOL)
         except OSError as error:
             raise OutputError(
                 f"{tempfile.gettempdir()}: the differences have to be kept there, and that failed: "
                 f"{error.strerror or 'an I/O error'}. Free some space, or set TMPDIR to another folder."
             ) from error
+        self._end = self._file.tell()
+        return place
 
-    def read(self, view: Callable[[str, Pairing], dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    def read(self, view: Callable[[_Found], dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """Give all that was kept, each as `view` makes it."""
-        place = 0
-        for _ in range(self.count):
-            self._file.seek(place)
-            name, pairing = pickle.load(self._file)  # noqa: S301 - written above, to a file that nobody else can open
-            place = self._file.tell()
-            yield view(name, pairing)
+        for row in self._rows.values():
+            yield view(self._found(row))
+
+    def _found(self, row: _Row) -> _Found:
+        self._file.seek(row.place)
+        name, pairing, alike = pickle.load(self._file)  # noqa: S301 - written above, to a file nobody else can open
+        return _Found(name, pairing, alike, row.members, len(row.places), lambda: self._members(row))
+
+    def _members(self, row: _Row) -> Iterator[_Found]:
+        for place in row.places:
+            yield self._found(_Row(place))

@@ -15,6 +15,7 @@ import orjson
 
 from cassette_tools.diff.folders import FolderComparison
 from cassette_tools.diff.model import SEVERITIES
+from cassette_tools.views.diff.wording import worst_of
 from cassette_tools.views.escape import json_safe
 
 if TYPE_CHECKING:
@@ -40,17 +41,32 @@ def show(comparison: Comparison | FolderComparison, stream: TextIO) -> None:
 def _write_folder(folder: FolderComparison, stream: TextIO) -> None:
     sides = {"old": {"name": folder.old}, "new": {"name": folder.new}}
     stream.write(f'{_dumped(sides)[:-1]},"cassettes":[')
+    same = differing = 0
     for number, (name, comparison) in enumerate(folder):
         stream.write(f'{"," if number else ""}\n{{"name":{_dumped(name)},')
         _write_cassettes(comparison, stream)
         stream.write("}")
+        differs = comparison.totals.worst() is not None
+        differing += differs
+        same += not differs
     rest = {
         "only_old": list(folder.only_old),
         "only_new": list(folder.only_new),
         "errors": [{"file": name, "error": error.slug, "message": str(error)} for name, error in folder.troubles],
         **_figures(folder.totals),
     }
+    rest["totals"] |= {"severity": worst_of(folder), "cassettes": _cassettes(folder, same, differing)}
     stream.write(f"\n],{_dumped(rest)[1:-1]}")
+
+
+def _cassettes(folder: FolderComparison, same: int, differing: int) -> dict[str, int]:
+    return {
+        "same": same,
+        "changed": differing,
+        "removed": len(folder.only_old),
+        "added": len(folder.only_new),
+        "errors": len(folder.troubles),
+    }
 
 
 def _write_cassettes(comparison: Comparison, stream: TextIO) -> None:

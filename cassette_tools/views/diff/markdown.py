@@ -8,7 +8,8 @@ Law: recorded text stands in two places only, and is nothing but text there:
 
 Services that find mentions, numbers of issues, digests of commits, emoji and addresses in what was rendered pass
 `<code>` and `<pre>` over. The gravest comes first. The whole never has more than `LONGEST` characters: GitHub refuses a
-comment of more than 65,536. What is left out is the least grave, and is said.
+comment of more than 65,536. What is left out is the least grave, and is said. Interactions with the same changes take
+one block; of many that differ in the same places but for values, those beyond the first ones take a line each.
 
 Memory: as many characters as the whole may have, for each severity, and one pairing.
 """
@@ -17,20 +18,25 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Final
 
 from cassette_tools.diff.folders import FolderComparison
 from cassette_tools.diff.model import SEVERITIES, Totals
+from cassette_tools.views.diff.grouping import Members, Memory, Places
 from cassette_tools.views.diff.marking import elided, marked
 from cassette_tools.views.diff.wording import (
     HEADINGS,
+    alike_text,
+    cassettes_text,
     folder_headline,
     gravest,
     headline,
     label,
     left_out_text,
     numbers,
+    path_of,
     rules_of,
     values_of,
     whole,
@@ -44,6 +50,7 @@ if TYPE_CHECKING:
 
     from cassette_tools.diff.comparison import Comparison
     from cassette_tools.diff.model import Change, Pairing, Severity, Side
+    from cassette_tools.views.diff.grouping import Judged
 
 __all__ = ["LONGEST", "show"]
 
@@ -64,6 +71,8 @@ _MOST_LINES: Final = 60
 
 _CHANGES_SHOWN: Final = 50
 _NAMES_SHOWN: Final = 10
+_PLACES_SHOWN: Final = 10
+_SPANS_SHOWN: Final = 8
 _RULES_SHOWN: Final = 8
 _THINGS_SHOWN: Final = 4
 _GAP: Final = "\n\n"
@@ -77,65 +86,156 @@ def show(comparison: Comparison | FolderComparison, stream: TextIO) -> None:
     stream.write(text)
 
 
+@dataclass(slots=True)
+class _Piece:
+    """A block to open. `head` ends within its summary, where the interactions are named that have the same changes."""
+
+    head: str
+    tail: str
+    changes: int = 0
+    members: Members = field(default_factory=Members)
+    cassette: str = ""
+
+    @property
+    def count(self) -> int:
+        """The number of interactions that it stands for."""
+        return 1 + self.members.count
+
+    def size(self) -> int:
+        """Count its characters, but for the members."""
+        return len(self.head) + len(self.tail)
+
+    def text(self) -> str:
+        """Give all of it."""
+        if not self.members.count:
+            return f"{self.head}{self.tail}"
+        what = "the same change" if self.changes == 1 else "the same changes"
+        where = f"{count_text(self.members.count, 'more interaction')}: {_members(self.members, self.cassette)}"
+        return f"{self.head}; {what} in {where}{self.tail}"
+
+
+@dataclass(slots=True)
+class _Others:
+    """A block with the interactions that differ in the same places as one that is shown, a line each."""
+
+    severity: Severity
+    first: str
+    lines: list[str] = field(default_factory=list)
+    length: int = 0
+    count: int = 0
+
+    def size(self) -> int:
+        """Count its characters, roughly."""
+        return self.length + 200
+
+    def add(self, line: str | None) -> None:
+        """Add an interaction; without a line it is counted only."""
+        self.count += 1
+        if line is not None and self.length + len(line) <= _LONGEST_PAIRING:
+            self.length += len(line) + 1
+            self.lines.append(line)
+
+    def text(self) -> str:
+        """Give all of it."""
+        left = self.count - len(self.lines)
+        more = f"<li>and {left:,} more (ctools diff --json has them)</li>\n" if left else ""
+        items = "".join(f"{line}\n" for line in self.lines)
+        what = f"<b>{self.severity}</b> {self.count:,} more: {alike_text(self.first)}"
+        return f"<details><summary>{what}</summary>\n<ul>\n{items}{more}</ul>\n</details>"
+
+
 class _Kept:
     """The pairings that may have room, by severity: what is graver takes the room of what is less grave."""
 
     def __init__(self) -> None:
-        self._pieces: dict[Severity, list[str]] = {severity: [] for severity in SEVERITIES}
+        self.places = Places()
+        self._memory = Memory()
+        self._pieces: dict[Severity, list[_Piece | _Others]] = {severity: [] for severity in SEVERITIES}
         self._sizes: dict[Severity, int] = dict.fromkeys(SEVERITIES, 0)
-        self._count = 0
+        self._of_first: dict[int, _Piece] = {}
+        self._others: dict[int, _Others] = {}
 
-    def add(self, severity: Severity, text: str) -> None:
-        """Keep the text of a pairing, unless those of its severity would fill the whole already."""
-        self._count += 1
-        if self._sizes[severity] + len(text) <= LONGEST:
-            self._sizes[severity] += len(text)
-            self._pieces[severity].append(text)
+    def add(self, pairing: Pairing, cassette: str = "") -> None:
+        """Keep what is new of a pairing, unless those of its severity would fill the whole already."""
+        self.places.add(pairing)
+        judged = self._memory.judge(pairing, cassette, "-&gt;")
+        severity = pairing.severity or "info"
+        if judged.novelty == "same":
+            if judged.first.place in self._of_first:
+                self._of_first[judged.first.place].members.add(cassette, pairing)
+        elif judged.novelty == "new":
+            piece = _pairing(pairing, cassette)
+            if self._keep(severity, piece):
+                self._of_first[judged.first.place] = piece
+        elif judged.first.place in self._of_first:
+            self._add_other(severity, judged, pairing, cassette)
+
+    def _add_other(self, severity: Severity, judged: Judged, pairing: Pairing, cassette: str) -> None:
+        others = self._others.get(judged.first.place)
+        if others is None:
+            first = judged.first
+            named = first.numbers + (f" of {_code(first.cassette, 80)}" if first.cassette else "")
+            others = self._others[first.place] = _Others(severity, named)
+            self._pieces[severity].append(others)
+        line = None if judged.novelty == "many" or judged.news is None else _in_short(pairing, judged.news, cassette)
+        others.add(line)
+
+    def _keep(self, severity: Severity, piece: _Piece) -> bool:
+        if self._sizes[severity] + piece.size() > LONGEST:
+            return False
+        self._sizes[severity] += piece.size()
+        self._pieces[severity].append(piece)
+        return True
 
     def pieces(self, room: int) -> tuple[list[str], int]:
-        """Return the texts that fit, the gravest first, and the number of pairings that have no room."""
+        """Return the texts that fit, the gravest first, and the number of interactions that have no room."""
         chosen = []
+        count = 0
         for severity in SEVERITIES:
-            for text in self._pieces[severity]:
+            for piece in self._pieces[severity]:
+                text = piece.text()
                 if len(text) + len(_GAP) <= room:
                     room -= len(text) + len(_GAP)
                     chosen.append(text)
-        return chosen, self._count - len(chosen)
+                    count += piece.count
+        return chosen, self.places.interactions - count
 
 
 def _cassettes(comparison: Comparison) -> str:
     kept = _Kept()
     for pairing in comparison:
-        kept.add(pairing.severity or "info", _pairing(pairing, ""))
+        kept.add(pairing)
     sides = [f"{_code(side.name)} ({escape(side.title)})" for side in (comparison.old, comparison.new)]
-    return _page(sides, comparison.totals, [], kept, _call(comparison.old.name, comparison.new.name))
+    call = _call(comparison.old.name, comparison.new.name)
+    return _page(headline(comparison.totals), sides, comparison.totals, [], kept, call)
 
 
 def _folder(folder: FolderComparison) -> str:
     kept = _Kept()
     same = differing = 0
     for name, comparison in folder:
-        differs = False
+        before = kept.places.interactions
         for pairing in comparison:
-            differs = True
-            kept.add(pairing.severity or "info", _pairing(pairing, name))
+            kept.add(pairing, name)
+        differs = kept.places.interactions > before
         differing += differs
         same += not differs
-    facts = [f"<p>{folder_headline(folder, same, differing)}.</p>"]
+    facts = [f"<p>{cassettes_text(same, differing)}.</p>"]
     facts += _names("Only in the old folder", folder.only_old)
     facts += _names("Only in the new folder", folder.only_new)
-    facts += _names("Not readable", [name for name, _ in folder.troubles])
+    facts += _names("Not compared", [name for name, _ in folder.troubles])
     sides = [_code(folder.old), _code(folder.new)]
-    return _page(sides, folder.totals, facts, kept, _call(folder.old, folder.new))
+    return _page(folder_headline(folder), sides, folder.totals, facts, kept, _call(folder.old, folder.new))
 
 
-def _page(sides: Sequence[str], totals: Totals, facts: Sequence[str], kept: _Kept, call: str) -> str:
+def _page(said: str, sides: Sequence[str], totals: Totals, facts: Sequence[str], kept: _Kept, call: str) -> str:
     """Put it all together. `sides` and `facts` are HTML."""
     before = [
-        f"<p><b>{headline(totals)}</b></p>",
+        f"<p><b>{said}</b></p>",
         f"<p>{sides[0]} to {sides[1]}</p>",
         *facts,
         *([_table(totals)] if totals.worst() else []),
+        *_places(kept.places),
     ]
     after = [_ignored(totals)] if totals.ignored else []
     taken = sum(len(block) + len(_GAP) for block in (*before, *after, _more(1_000_000_000, call)))
@@ -162,6 +262,23 @@ def _table(totals: Totals) -> str:
     )
 
 
+def _places(places: Places) -> list[str]:
+    """Say where the changes are, where there are many. A list, for no table may have what was recorded."""
+    rows, more = places.top(_PLACES_SHOWN)
+    if not rows:
+        return []
+    items = "".join(f"<li><b>{row.severity}</b> {_code(row.where, 120)}: {row.interactions:,}</li>\n" for row in rows)
+    left = f"<li>and {count_text(more, 'more place')}</li>\n" if more else ""
+    return [f"<p>Where the changes are, and in how many interactions:</p>\n<ul>\n{items}{left}</ul>"]
+
+
+def _members(members: Members, cassette: str) -> str:
+    """Name interactions, those of other cassettes with the name of it."""
+    rows, more = members.rows(_SPANS_SHOWN, "-&gt;")
+    said = [text if name == cassette else f"{_code(name, 80)} {text}" for name, text in rows]
+    return ", ".join(said) + (f" and {more:,} more" if more else "")
+
+
 def _names(what: str, names: Sequence[str]) -> list[str]:
     if not names:
         return []
@@ -172,27 +289,40 @@ def _names(what: str, names: Sequence[str]) -> list[str]:
 # -- a pairing
 
 
-def _pairing(pairing: Pairing, cassette: str) -> str:
+def _pairing(pairing: Pairing, cassette: str) -> _Piece:
     """Give a pairing as a block to open, of at most `_LONGEST_PAIRING` characters."""
     side = pairing.new or pairing.old
     named = "" if side is None else f" {_code(f'{side.method} {side.url}')}"
     where = f"{_code(cassette)} " if cassette else ""
     start = (
-        f"<details><summary><b>{pairing.severity or 'same'}</b> {where}{numbers(pairing).replace('>', '&gt;')}{named}"
-        f"{_what(pairing)}</summary>\n\n"
+        f"<details><summary><b>{pairing.severity or 'same'}</b> {where}{numbers(pairing, '-&gt;')}{named}"
+        f" ({_what(pairing)}"
     )
-    end = "\n</details>"
     chosen = gravest(pairing.changes, _CHANGES_SHOWN)
-    room = _LONGEST_PAIRING - len(start) - len(end) - 200  # for the note, and the fences' ends
+    room = _LONGEST_PAIRING - len(start) - 250  # for the note, the fences' ends, and the end
     lines, shown = _fitting(_whole(pairing), chosen, room)
     note = left_out_text(shown, pairing)
-    return start + _fenced(lines) + (f"\n<p>{escape(note)}</p>\n" if note else "") + end
+    rest = _fenced(lines) + (f"\n<p>{escape(note)}</p>\n" if note else "")
+    return _Piece(start, f")</summary>\n\n{rest}\n</details>", len(pairing.changes), cassette=cassette)
+
+
+def _in_short(pairing: Pairing, news: Change, cassette: str) -> str:
+    """Give a pairing as an item of a list: the change that tells most of it."""
+    side = pairing.new or pairing.old
+    where = f"{_code(cassette, 80)} " if cassette else ""
+    values = [_code(value, 80) for value in (news.old, news.new) if value is not None]
+    what = f"{news.action} " if news.old is None or news.new is None else ""
+    others = len(pairing.changes) + pairing.left_out - 1
+    more = f" and {count_text(others, 'more change')}" if others else ""
+    named = "" if side is None else f": {_code(f'{side.method} {path_of(side.url)}', 120)}"
+    said = f"{what}{_code(label(news), 120)} {' -&gt; '.join(values)}"
+    return f"<li>{where}{numbers(pairing, '-&gt;')}{named} {said}{more}</li>"
 
 
 def _what(pairing: Pairing) -> str:
     if pairing.verdict != "changed":
-        return f" ({pairing.verdict})"
-    return f" ({count_text(len(pairing.changes) + pairing.left_out, 'change')})"
+        return pairing.verdict
+    return count_text(len(pairing.changes) + pairing.left_out, "change")
 
 
 def _whole(pairing: Pairing) -> list[str]:

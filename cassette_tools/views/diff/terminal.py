@@ -3,14 +3,17 @@
 Law: everything recorded goes through `escape` before it goes anywhere else. Lines fit the page: a terminal's width, or
 none (see `console`). Nothing is told by colour alone: a severity is a word, a side is a sign, and where there is no
 colour carets stand under what differs. Old and new stand side by side from `_WIDE` columns on, below it one under the
-other. Where there is no width, no value is cut, and every change that is listed is shown.
+other. Changes that were shown before are not shown again: interactions that have the same ones are named in a line,
+and of many that differ in the same places but for values, those beyond the first ones take a line each. Where there is
+no width, no value is cut, and every change that is listed is shown once.
 
-Memory: one pairing, and the totals.
+Memory: one pairing, the totals, and what `grouping` remembers.
 """
 
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -19,18 +22,24 @@ from rich.text import Text
 
 from cassette_tools.diff.folders import FolderComparison
 from cassette_tools.views.console import shown
+from cassette_tools.views.diff.grouping import Memory, Numbers, Places
 from cassette_tools.views.diff.marking import Run, elided, marked
 from cassette_tools.views.diff.wording import (
     HEADINGS,
+    alike_text,
+    cassettes_text,
     folder_headline,
     gravest,
     headline,
     label,
     left_out_text,
     numbers,
+    path_of,
     rules_of,
+    same_text,
     values_of,
     whole,
+    worst_of,
 )
 from cassette_tools.views.escape import visible
 from cassette_tools.views.figures import count_text
@@ -41,6 +50,7 @@ if TYPE_CHECKING:
     from cassette_tools.diff.comparison import Comparison
     from cassette_tools.diff.model import Change, Pairing, Severity, Totals
     from cassette_tools.views.console import Page
+    from cassette_tools.views.diff.grouping import First, Judged
 
 __all__ = ["show"]
 
@@ -68,6 +78,8 @@ _SHORT: Final = 30
 _SEEN: Final = 10
 """Characters up to which the place of a difference in a value is seen without a mark."""
 
+_PLACES_SHOWN: Final = 10
+_SPANS_SHOWN: Final = 8
 _RULES_SHOWN: Final = 8
 _THINGS_SHOWN: Final = 4
 _NAMES_SHOWN: Final = 10
@@ -92,28 +104,36 @@ def show(comparison: Comparison | FolderComparison, page: Page) -> None:
 
 def _show_cassettes(comparison: Comparison, page: Page) -> None:
     names = [f"{side.name} ({side.title})" for side in (comparison.old, comparison.new)]
-    first = _show_pairings(comparison, page, lambda: _show_sides(names, page))
+    so_far = _SoFar(Memory(alike=page.width is not None))
+    first = _show_pairings(comparison, page, so_far, "", lambda: _show_sides(names, page))
     if first is not None:
         page.line()
-    _show_totals(comparison.totals, page)
+    _show_places(so_far.places, page)
+    _show_totals(headline(comparison.totals), comparison.totals, page, comparison.totals.worst())
     if first is not None:
         _show_next(first, comparison.old.name, comparison.new.name, page)
 
 
-def _show_pairings(comparison: Comparison, page: Page, begin: Callable[[], None]) -> Pairing | None:
+def _show_pairings(
+    comparison: Comparison, page: Page, so_far: _SoFar, cassette: str, begin: Callable[[], None]
+) -> Pairing | None:
     """Show what differs, after `begin` was called; return the first of the gravest pairings, or None."""
     gravest_one: Pairing | None = None
+    so_far.cassette = cassette
+    so_far.gap = True
     for pairing in comparison:
         if gravest_one is None:
             begin()
         if gravest_one is None or _rank(pairing) < _rank(gravest_one):
             gravest_one = pairing
-        _show_pairing(pairing, page)
+        _show_one(pairing, page, so_far)
+    _show_held(so_far, page)
     return gravest_one
 
 
 def _show_folder(folder: FolderComparison, page: Page) -> None:
     same = differing = 0
+    so_far = _SoFar(Memory(alike=page.width is not None))
 
     def begin(name: str) -> None:
         if not differing:
@@ -122,7 +142,7 @@ def _show_folder(folder: FolderComparison, page: Page) -> None:
         _say(name, page, style="bold underline")
 
     for name, comparison in folder:
-        first = _show_pairings(comparison, page, partial(begin, name))
+        first = _show_pairings(comparison, page, so_far, name, partial(begin, name))
         if first is None:
             same += 1
             continue
@@ -136,8 +156,9 @@ def _show_folder(folder: FolderComparison, page: Page) -> None:
     _show_names("Only in the new folder", folder.only_new, _STYLES["info"], page)
     for name, error in folder.troubles:
         _say(f"Not compared: {name}: {error}", page, style="red", indent=2)
-    _say(folder_headline(folder, same, differing), page, style="bold")
-    _show_totals(folder.totals, page)
+    _show_places(so_far.places, page)
+    _say(cassettes_text(same, differing), page, style="bold")
+    _show_totals(folder_headline(folder), folder.totals, page, worst_of(folder))
 
 
 def _show_sides(names: Sequence[str], page: Page) -> None:
@@ -153,6 +174,92 @@ def _show_names(what: str, names: Sequence[str], style: str, page: Page) -> None
         _say(f"{what}: {', '.join(names[:most])}{more}", page, style=style, indent=2)
 
 
+# -- what was shown so far
+
+
+@dataclass(slots=True)
+class _Held:
+    """Interactions that have nothing new to tell, until something new comes."""
+
+    judged: Judged
+    changes: int
+    numbers: Numbers = field(default_factory=Numbers)
+
+
+@dataclass(slots=True)
+class _SoFar:
+    """What was shown, of all cassettes. `gap`: an empty line is due before a line of its own."""
+
+    memory: Memory
+    cassette: str = ""
+    gap: bool = True
+    held: dict[tuple[str, int], _Held] = field(default_factory=dict)
+    places: Places = field(default_factory=Places)
+
+    def hold(self, judged: Judged, pairing: Pairing) -> None:
+        """Keep the number of an interaction that is like one before."""
+        key = judged.novelty, judged.first.place
+        self.held.setdefault(key, _Held(judged, len(pairing.changes))).numbers.add(pairing)
+
+    def line(self, page: Page) -> None:
+        """Leave an empty line where something longer stands above."""
+        if self.gap:
+            page.line()
+        self.gap = False
+
+
+def _show_one(pairing: Pairing, page: Page, so_far: _SoFar) -> None:
+    """Show a pairing: in full, in a line, or later with those that are like it."""
+    so_far.places.add(pairing)
+    judged = so_far.memory.judge(pairing, so_far.cassette, _arrow(page))
+    if judged.novelty in {"same", "many"}:
+        so_far.hold(judged, pairing)
+        return
+    if judged.novelty == "alike" and judged.news is not None:
+        so_far.line(page)
+        page.line(_in_short(pairing, judged.news, page))
+        return
+    _show_held(so_far, page)
+    if pairing.verdict != "changed" and not pairing.changes:
+        so_far.line(page)
+        _show_lone(pairing, page)
+        return
+    _show_pairing(pairing, page)
+    so_far.gap = True
+
+
+def _show_held(so_far: _SoFar, page: Page) -> None:
+    """Name the interactions that are like one that was shown: a line for each such one."""
+    for held in so_far.held.values():
+        first = _place_of(held.judged.first, so_far.cassette)
+        what = same_text(held.changes, first) if held.judged.novelty == "same" else alike_text(first)
+        spans = None if page.width is None else _SPANS_SHOWN
+        said = held.numbers.text(spans, _arrow(page))
+        count = f" ({held.numbers.count:,} interactions)" if held.numbers.count > 1 else ""
+        more = "; --json has them" if held.judged.novelty == "many" else ""
+        so_far.line(page)
+        _say(f"{said}  {what}{count}{more}", page, indent=4)
+    so_far.held.clear()
+
+
+def _place_of(first: First, cassette: str) -> str:
+    return first.numbers if first.cassette == cassette else f"{first.numbers} of {first.cassette}"
+
+
+def _show_places(places: Places, page: Page) -> None:
+    """Say where the changes are, where there are many."""
+    rows, more = places.top(_PLACES_SHOWN)
+    if not rows:
+        return
+    _say("Where the changes are, and in how many interactions:", page)
+    width = max(len(f"{row.interactions:,}") for row in rows)
+    for row in rows:
+        _say_of(row.severity, f"{row.interactions:>{width},}  {row.where}", page, indent=width + 2)
+    if more:
+        _say(f"  and {count_text(more, 'more place')}", page, style="dim")
+    page.line()
+
+
 # -- a pairing
 
 
@@ -160,11 +267,7 @@ def _show_pairing(pairing: Pairing, page: Page) -> None:
     page.line()
     side = pairing.new or pairing.old
     if side is not None:
-        arrow = "\u2192" if page.unicode else "->"
-        _say(f"{numbers(pairing, arrow)}  {side.method} {side.url}", page, style="bold", indent=4)
-        if pairing.old is None or pairing.new is None:
-            what = "only in the new cassette" if pairing.old is None else "only in the old cassette"
-            _say_of("info" if pairing.old is None else "breaking", f"{what}: {whole(side)}", page)
+        _say(f"{numbers(pairing, _arrow(page))}  {side.method} {side.url}", page, style="bold", indent=4)
     changes = pairing.changes if page.width is None else gravest(pairing.changes, _CHANGES_SHOWN)
     if page.width is not None and page.width >= _WIDE:
         _show_beside(changes, page, page.width)
@@ -174,6 +277,53 @@ def _show_pairing(pairing: Pairing, page: Page) -> None:
     left = left_out_text(len(changes), pairing)
     if left is not None:
         _say(f"  {left}", page, style="dim", indent=2)
+
+
+def _show_lone(pairing: Pairing, page: Page) -> None:
+    """Show an interaction that only one cassette has, in a line."""
+    side = pairing.new or pairing.old
+    severity = pairing.severity
+    if side is None or severity is None:
+        return
+    which = "new" if pairing.old is None else "old"
+    line = Text.assemble(
+        Text(f"{numbers(pairing)}  ", "bold"),
+        _word(severity),
+        shown(f"{side.method} {side.url}", "bold"),
+        shown(f"  only in the {which} cassette: {whole(side)}"),
+    )
+    _print(line, page, indent=4)
+
+
+def _in_short(pairing: Pairing, news: Change, page: Page) -> Text:
+    """Put a pairing in one line of the page: the change that tells most of it, and the path of its URL."""
+    side = pairing.new or pairing.old
+    line = Text.assemble(Text(f"{numbers(pairing, _arrow(page))}  ", "bold"), _word(news.severity))
+    line.append_text(shown(label(news)))
+    line.append("  ").append_text(_briefly(news, page))
+    others = len(pairing.changes) + pairing.left_out - 1
+    if others:
+        line.append(f", and {count_text(others, 'more change')}", "dim")
+    if side is not None:
+        line.append_text(shown(f"  {side.method} {path_of(side.url)}", "dim"))
+    return line if page.width is None else page.cut(line, page.width)
+
+
+def _briefly(change: Change, page: Page) -> Text:
+    """Give both values of a change, cut to a few characters each."""
+
+    def short(value: str) -> str:
+        text = visible(value) or _EMPTY
+        return text if len(text) <= _SHORT else text[: _SHORT - 1] + page.ellipsis
+
+    if change.old is None or change.new is None:
+        sign, value, style = ("+", change.new, _NEW) if change.old is None else ("-", change.old, _OLD)
+        return Text(f"{sign} {short(value or '')}", style)
+    return Text.assemble((short(change.old), _OLD), f" {_arrow(page)} ", (short(change.new), _NEW))
+
+
+def _arrow(page: Page) -> str:
+    return "\u2192" if page.unicode else "->"
 
 
 def _show_below(change: Change, page: Page) -> None:
@@ -200,7 +350,7 @@ def _show_below(change: Change, page: Page) -> None:
 
 def _one_line(change: Change, page: Page) -> Text:
     """Put a change in one line; in a line that fits nowhere, where it has no place in one."""
-    arrow = "\u2192" if page.unicode else "->"
+    arrow = _arrow(page)
     old, new = (None if value is None else visible(value) for value in (change.old, change.new))
     if old is not None and new is not None and (max(len(old), len(new)) > _SHORT or f" {arrow} " in old + new):
         return Text(" " * 10_000)
@@ -367,9 +517,8 @@ def _lines(sign: str, rows: list[Row], style: str, page: Page) -> list[Text]:
 # -- figures
 
 
-def _show_totals(totals: Totals, page: Page) -> None:
-    worst = totals.worst()
-    _say(headline(totals), page, style="bold green" if worst is None else _STYLES[worst])
+def _show_totals(said: str, totals: Totals, page: Page, worst: Severity | None) -> None:
+    _say(said, page, style="bold green" if worst is None else _STYLES[worst])
     for why, heading in HEADINGS.items():
         rules = rules_of(totals.ignored, why)
         if rules:
@@ -415,10 +564,10 @@ def _word(severity: Severity) -> Text:
     return Text(f"{severity:<{_SEVERITY_WIDTH}}", _STYLES[severity])
 
 
-def _say_of(severity: Severity, text: str, page: Page) -> None:
+def _say_of(severity: Severity, text: str, page: Page, *, indent: int = 0) -> None:
     """Print a line that begins with a severity."""
     line = Text.assemble("  ", _word(severity), shown(text))
-    _print(line, page, indent=4 if page.width is not None and page.width < _NARROW else 2 + _SEVERITY_WIDTH)
+    _print(line, page, indent=4 if page.width is not None and page.width < _NARROW else 2 + _SEVERITY_WIDTH + indent)
 
 
 def _say(text: str, page: Page, *, style: str = "", indent: int = 0) -> None:

@@ -21,6 +21,8 @@ __all__ = [
     "HEADINGS",
     "SameRule",
     "Why",
+    "alike_text",
+    "cassettes_text",
     "folder_headline",
     "gravest",
     "headline",
@@ -29,10 +31,13 @@ __all__ = [
     "left_out_text",
     "numbers",
     "outcome",
+    "path_of",
     "rules_of",
+    "same_text",
     "severities_text",
     "values_of",
     "whole",
+    "worst_of",
 ]
 
 Why: TypeAlias = Literal["volatile", "asked", "other"]
@@ -78,16 +83,43 @@ def headline(totals: Totals) -> str:
     return f"No differences in {count_text(totals.same, 'interaction')}"
 
 
-def folder_headline(folder: FolderComparison, same: int, differing: int) -> str:
-    """Say how many cassettes of two folders, which have been compared, are of which kind."""
+def folder_headline(folder: FolderComparison) -> str:
+    """Say in one line what a comparison of two folders found, whole cassettes first."""
     counts = (
-        (differing, "with differences"),
         (len(folder.only_old), "only in the old folder"),
         (len(folder.only_new), "only in the new folder"),
-        (len(folder.troubles), "not readable"),
+        (len(folder.troubles), "not compared"),
     )
-    said = [f"{same:,} the same", *(f"{count:,} {what}" for count, what in counts if count)]
-    return f"Cassettes: {', '.join(said)}"
+    said = [(count, what) for count, what in counts if count]
+    if not said:
+        return headline(folder.totals)
+    first, *others = said
+    whole = [f"{count_text(first[0], 'cassette')} {first[1]}", *(f"{count:,} {what}" for count, what in others)]
+    text = headline(folder.totals)
+    return f"{', '.join(whole)}; {text[:1].lower()}{text[1:]}"
+
+
+def cassettes_text(same: int, differing: int) -> str:
+    """Say how many cassettes that both folders have are the same."""
+    said = f"{same:,} the same" + (f", {differing:,} with differences" if differing else "")
+    return f"Cassettes in both folders: {said}"
+
+
+def worst_of(folder: FolderComparison) -> Severity | None:
+    """Give the gravest difference of two folders: a cassette that is gone is breaking, a new one is info."""
+    if folder.only_old:
+        return "breaking"
+    return folder.totals.worst() or ("info" if folder.only_new else None)
+
+
+def same_text(changes: int, numbers: str) -> str:
+    """Say that interactions have the same changes as the one of these numbers."""
+    return f"the same {'change' if changes == 1 else 'changes'} as in {numbers}"
+
+
+def alike_text(numbers: str) -> str:
+    """Say that interactions have changes in the same places as the one of these numbers, of other values."""
+    return f"other values in the same places as in {numbers}"
 
 
 def _others(totals: Totals) -> tuple[tuple[str, int], ...]:
@@ -118,6 +150,13 @@ def whole(side: Side) -> str:
     said += [side.content_type] if side.content_type else []
     said += [size_text(side.size)] if side.size is not None else []
     return ", ".join(said)
+
+
+def path_of(url: str) -> str:
+    """Give what of a URL tells interactions apart at the first look: its path and query."""
+    _, scheme, rest = url.partition("://")
+    _, slash, path = rest.partition("/")
+    return f"/{path}" if scheme and slash else url
 
 
 def label(change: Change) -> str:

@@ -126,7 +126,7 @@ def test_the_gravest_come_first() -> None:
 
 def test_what_has_no_room_is_the_least_grave_and_is_said() -> None:
     long = "word " * 390
-    pairings = [pairing(change("header", "x", long, f"{long}2"), old=at, new=at) for at in range(1, 400)]
+    pairings = [pairing(change("header", f"x-{at}", long, f"{long}2"), old=at, new=at) for at in range(1, 400)]
     pairings.append(pairing(change("json", "$.gone", "1", None), old=400, new=400))
     text = written(comparison(pairings, old="o's.jsonl"), show)
     assert LONGEST - 2_000 < len(text) <= LONGEST
