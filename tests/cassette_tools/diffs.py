@@ -26,6 +26,7 @@ __all__ = [
     "ignored_only",
     "many",
     "pairing",
+    "repeated",
     "side",
     "small",
 ]
@@ -217,6 +218,24 @@ def many(pairings: int, changes: int) -> Comparison:
             yield pairing(*rows, old=number, new=number)
 
     return comparison(made())
+
+
+def repeated() -> Comparison:
+    """One header that changed in nearly all of 300 interactions, a member with other values in some of them."""
+    server = change("header", "server", "nginx/1.25.3", "nginx/1.27.0")
+    made = []
+    for number in range(1, 301):
+        url = f"https://api.example.com/items/{number}?full=1"
+        sides = side(number, url=url), side(number, url=url)
+        if number == 150:
+            made.append(Pairing("removed", sides[0], None))
+        elif number in {200, 220}:
+            made.append(Pairing("changed", *sides, [change("json", "$.name", '"lamp"', "1", action="retyped")]))
+        elif number % 2:
+            made.append(Pairing("changed", *sides, [server]))
+        else:
+            made.append(Pairing("changed", *sides, [server, change("json", "$.total", f"{number}", f"{number}.5")]))
+    return comparison(made)
 
 
 def folder() -> FolderComparison:

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
     from cassette_tools.diff.comparison import Comparison
     from cassette_tools.diff.model import Change, Side, Totals
+    from cassette_tools.views.diff.grouping import Judged
 
 __all__ = ["MOST_CHANGES", "MOST_MEMBERS", "MOST_PAIRINGS", "pieces"]
 
@@ -76,6 +77,7 @@ _THINGS_SHOWN: Final = 20
 _RULES_SHOWN: Final = 200
 _PLACES_SHOWN: Final = 10
 _SPANS_SHOWN: Final = 8
+_LONGEST_SHORT: Final = 60
 
 
 def pieces(comparison: Comparison | FolderComparison) -> Iterator[str]:
@@ -185,19 +187,28 @@ def _pairing(found: _Found) -> dict[str, Any]:
         "changes": [_change(change) for change in pairing.changes],
         "left": left_out_text(len(pairing.changes), pairing),
         "whole": _lone(pairing),
-        "closed": _closed(found),
+        "closed": found.closed,
         "same_in": _same_in(found.members, found.cassette),
         "same_left": found.members.count - found.named,
         "members": (_entry(member) for member in found.read()),
     }
 
 
-def _closed(found: _Found) -> str:
-    """Say of a pairing that is closed what it is like."""
-    if not found.alike:
+def _in_short(pairing: Pairing, judged: Judged) -> str:
+    """Say of a pairing that is closed what tells most of it, and what it is like. Empty for one that is open."""
+    news = judged.news
+    if judged.novelty == "new" or news is None:
         return ""
-    changes = count_text(len(found.pairing.changes) + found.pairing.left_out, "change")
-    return f"{changes}: {alike_text(found.alike)}"
+    values = [_cut(visible(value)) or "(empty)" for value in (news.old, news.new) if value is not None]
+    what = f"{news.action} " if news.old is None or news.new is None else ""
+    others = len(pairing.changes) + pairing.left_out - 1
+    more = f", and {count_text(others, 'more change')}" if others else ""
+    first = f"{judged.first.numbers} of {judged.first.cassette}".removesuffix(" of ")
+    return f"{label(news)} {what}{f' {_ARROW} '.join(values)}{more}: {alike_text(first)}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHORT else f"{text[:_LONGEST_SHORT]}\u2026"
 
 
 def _same_in(members: Members, cassette: str) -> str:
@@ -274,14 +285,14 @@ def _partly(row: list[Run]) -> list[Run]:
 
 @dataclass(slots=True)
 class _Found:
-    """A pairing of the page. `alike` names the one whose like it is; `members` are those with the same changes.
+    """A pairing of the page. `closed` says in short what one has that is closed; `members` have the same changes.
 
     `named` of them are kept; `read` gives these.
     """
 
     cassette: str
     pairing: Pairing
-    alike: str
+    closed: str
     members: Members
     named: int
     read: Callable[[], Iterator[_Found]]
@@ -330,9 +341,8 @@ class _Kept:
             self.left_out += 1
         else:
             self._changes += len(pairing.changes)
-            first = judged.first
-            alike = "" if judged.novelty == "new" else f"{first.numbers} of {first.cassette}".removesuffix(" of ")
-            self._rows[self.places.interactions - 1] = _Row(self._keep(name, pairing, alike))
+            place = self._keep(name, pairing, _in_short(pairing, judged))
+            self._rows[self.places.interactions - 1] = _Row(place)
 
     def _add_member(self, first: int, name: str, pairing: Pairing) -> None:
         row = self._rows.get(first)
@@ -345,11 +355,11 @@ class _Kept:
             only_sides = Pairing(pairing.verdict, pairing.old, pairing.new)
             row.places.append(self._keep(name, only_sides, ""))
 
-    def _keep(self, name: str, pairing: Pairing, alike: str) -> int:
+    def _keep(self, name: str, pairing: Pairing, closed: str) -> int:
         """Write a pairing, and return where it is."""
         place = self._end
         try:
-            pickle.dump((name, pairing, alike), self._file, pickle.HIGHEST_PROTOCOL)
+            pickle.dump((name, pairing, closed), self._file, pickle.HIGHEST_PROTOCOL)
         except OSError as error:
             raise OutputError(
                 f"{tempfile.gettempdir()}: the differences have to be kept there, and that failed: "
@@ -365,8 +375,8 @@ class _Kept:
 
     def _found(self, row: _Row) -> _Found:
         self._file.seek(row.place)
-        name, pairing, alike = pickle.load(self._file)  # noqa: S301 - written above, to a file nobody else can open
-        return _Found(name, pairing, alike, row.members, len(row.places), lambda: self._members(row))
+        name, pairing, closed = pickle.load(self._file)  # noqa: S301 - written above, to a file nobody else can open
+        return _Found(name, pairing, closed, row.members, len(row.places), lambda: self._members(row))
 
     def _members(self, row: _Row) -> Iterator[_Found]:
         for place in row.places:

@@ -219,11 +219,11 @@ def _show_one(pairing: Pairing, page: Page, so_far: _SoFar) -> None:
         so_far.line(page)
         page.line(_in_short(pairing, judged.news, page))
         return
-    _show_held(so_far, page)
     if pairing.verdict != "changed" and not pairing.changes:
         so_far.line(page)
         _show_lone(pairing, page)
         return
+    _show_held(so_far, page)
     _show_pairing(pairing, page)
     so_far.gap = True
 

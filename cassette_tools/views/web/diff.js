@@ -3,20 +3,6 @@
 "use strict";
 
 (() => {
-  function open() {
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (!target) return;
-    for (const closed of [target.closest("details"), target.querySelector("details.closed")]) {
-      if (closed) closed.open = true;
-    }
-    target.scrollIntoView();
-  }
-
-  addEventListener("hashchange", open);
-  if (location.hash) open();
-})();
-
-(() => {
   const form = document.querySelector("[data-filter]");
   if (!form) return;
   const boxes = [...form.querySelectorAll("input[type=checkbox]")];
@@ -49,4 +35,18 @@
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;
   apply();
+})();
+
+(() => {
+  function open() {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    for (const closed of [target.closest("details"), target.querySelector("details.closed")]) {
+      if (closed) closed.open = true;
+    }
+    target.scrollIntoView();
+  }
+
+  addEventListener("hashchange", open);
+  if (location.hash) open();
 })();

@@ -72,6 +72,7 @@ def _texts() -> dict[str, Callable[[], str]]:
         "small": diffs.small,
         "every-kind": diffs.every_kind,
         "folder": diffs.folder,
+        "repeated": diffs.repeated,
         "ignored-only": diffs.ignored_only,
         "empty": diffs.empty,
     }
@@ -79,8 +80,10 @@ def _texts() -> dict[str, Callable[[], str]]:
     for name, sample in samples.items():
         for width in (40, 100, 160, None):
             texts[f"{name}-{width or 'piped'}.txt"] = partial(_shown, sample, width, terminal.show)
-        texts[f"{name}.diff"] = partial(_shown, sample, None, unified.show)
         texts[f"{name}.md"] = partial(_written, sample, markdown.show)
+        if name == "repeated":
+            continue  # these views show each change, and are long for it
+        texts[f"{name}.diff"] = partial(_shown, sample, None, unified.show)
         texts[f"{name}.json"] = partial(_written, sample, json.show)
     return texts
 

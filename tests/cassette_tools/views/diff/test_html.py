@@ -68,7 +68,9 @@ def test_nothing_recorded_runs_and_all_of_it_is_text(
 
 
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("sample", [diffs.small, diffs.every_kind, diffs.hostile, diffs.folder, diffs.ignored_only])
+@pytest.mark.parametrize(
+    "sample", [diffs.small, diffs.every_kind, diffs.hostile, diffs.folder, diffs.ignored_only, diffs.repeated]
+)
 def test_a_phone_need_not_scroll_sideways(
     made: Callable[[Comparison | FolderComparison], Path],
     open_page: Callable[..., Tab],
@@ -170,3 +172,53 @@ def test_both_cassettes_and_the_rest_of_a_folder_are_named() -> None:
     text = "".join(pieces(diffs.folder()))
     for name in ("before", "after", "gone.yaml", "sub/new.jsonl", "torn.jsonl: before/torn.jsonl: byte 17"):
         assert f"<code>{name}" in text
+
+
+def test_interactions_with_the_same_changes_are_named_below_the_first_and_a_link_opens_them(
+    made: Callable[[Comparison], Path], open_page: Callable[..., Tab]
+) -> None:
+    page = open_page(made(diffs.repeated())).page
+    assert page.locator(".pairing").count() == 1 + 147 + 1 + 1  # alone, with a total, gone, with a name
+    assert (
+        page.locator(".pairing").first.locator(".same-in summary").inner_text().startswith("The same in 149 more: 3, 5")
+    )
+    assert page.locator("[data-shown]").inner_text() == "300 of 300 interactions shown"
+    member = page.locator("[id='299-299']")
+    assert member.text_content() == "299 GET https://api.example.com/items/299?full=1"
+    assert not member.is_visible()
+    page.evaluate("location.hash = '#299-299'")
+    member.wait_for(state="visible")
+
+
+def test_of_many_with_other_values_those_beyond_the_first_are_closed_and_open_by_link(
+    made: Callable[[Comparison], Path], open_page: Callable[..., Tab]
+) -> None:
+    page = open_page(made(diffs.repeated())).page
+    assert page.locator(".closed").count() == 137
+    said = "response json $.total 22 \u2192 22.5, and 1 more change: other values in the same places as in 2"
+    assert page.locator(".closed summary").first.inner_text() == said
+    change_in_it = page.locator("[id='22-22'] .change[data-severity]").first
+    assert not change_in_it.is_visible()
+    page.locator(".index a[href='#22-22']").click()
+    change_in_it.wait_for(state="visible")
+
+
+def test_the_overview_says_where_the_changes_are(
+    made: Callable[[Comparison], Path], open_page: Callable[..., Tab]
+) -> None:
+    rows = open_page(made(diffs.repeated())).page.locator(".places tbody tr").all_inner_texts()
+    assert [row.split() for row in rows] == [
+        ["breaking", "2", "response", "json", "$.name"],
+        ["warning", "297", "response", "header", "server"],
+        ["warning", "147", "response", "json", "$.total"],
+    ]
+
+
+def test_what_is_named_has_a_bound_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html, "MOST_MEMBERS", 20)
+    text = "".join(pieces(diffs.repeated()))
+    assert text.count('<li id="') == 20
+    assert '<p class="quiet">and 129 more</p>' in text
+    monkeypatch.setattr(html, "MOST_PAIRINGS", 1)
+    text = "".join(pieces(diffs.repeated()))
+    assert "150 more interactions that differ are not in this page" in text

@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from cassette_tools.diff import model
+from cassette_tools.diff.folders import FolderComparison
 from cassette_tools.views.diff.json import show
 from tests.cassette_tools import diffs
 from tests.cassette_tools.diffs import change, comparison, pairing
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from cassette_tools.diff.model import Pairing
 
 DOCS = Path(__file__).parents[4] / "docs"
-SAMPLES = [diffs.small, diffs.every_kind, diffs.hostile, diffs.folder, diffs.ignored_only, diffs.empty]
+SAMPLES = [diffs.repeated, diffs.small, diffs.every_kind, diffs.hostile, diffs.folder, diffs.ignored_only, diffs.empty]
 
 
 @cache
@@ -106,3 +107,18 @@ def test_each_difference_is_written_as_it_comes_on_a_line_of_its_own() -> None:
     assert seen == [0, 1, 2]
     lines = stream.getvalue().split("\n")
     assert [json.loads(line.removesuffix(","))["old"]["number"] for line in lines[1:4]] == [1, 2, 3]
+
+
+def test_the_figures_of_folders_count_whole_cassettes() -> None:
+    totals = json.loads(written(diffs.folder(), show))["totals"]
+    assert totals["cassettes"] == {"same": 1, "changed": 2, "removed": 1, "added": 2, "errors": 1}
+
+
+@pytest.mark.parametrize(
+    ("only_old", "only_new", "severity"), [(["a"], ["b"], "breaking"), ([], ["b"], "info"), ([], [], None)]
+)
+def test_a_cassette_that_only_one_folder_has_is_as_grave_as_an_interaction(
+    only_old: list[str], only_new: list[str], severity: str | None
+) -> None:
+    folder = FolderComparison("x", "y", [("c", diffs.ignored_only())], only_old=only_old, only_new=only_new)
+    assert json.loads(written(folder, show))["totals"]["severity"] == severity

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 TABLE = {f"{part}_{end}" for part in ("table", "thead", "tbody", "tr", "th", "td") for end in ("open", "close")}
 OURS = {"details", "summary", "p", "b", "code", "ul", "li"}
+SAMPLES = [diffs.small, diffs.every_kind, diffs.hostile, diffs.folder, diffs.ignored_only, diffs.repeated]
 OUTSIDE = re.compile(r"[A-Za-z0-9\s,;:().>+-]*")
 """What stands outside of code: our own words and figures. No @, #, /, `, <, [, _ or * is among them."""
 
@@ -83,7 +85,7 @@ def read(text: str) -> Reader:
     return reader
 
 
-@pytest.mark.parametrize("sample", [diffs.small, diffs.every_kind, diffs.hostile, diffs.folder, diffs.ignored_only])
+@pytest.mark.parametrize("sample", SAMPLES)
 def test_no_recorded_text_makes_anything_but_text(sample: Any) -> None:
     text = written(sample(), show)
     kinds = {token.type for token in tokens(text)}
@@ -173,3 +175,45 @@ def test_it_never_grows_over_the_limit() -> None:
         assert len(text) <= LONGEST
         assert text.count("<details>") == text.count("</details>") > 2
         assert read(text).open == []
+
+
+def test_a_change_that_many_interactions_have_takes_one_block() -> None:
+    text = written(diffs.repeated(), show)
+    assert text.count("nginx/1.27.0") == 1 + 10
+    assert "(1 change; the same change in 149 more interactions: 3, 5, 7, 9, 11, 13, 15, 17 and 141 more)" in text
+    assert "(1 change; the same change in 1 more interaction: 220)" in text
+    assert "not shown here" not in text
+
+
+def test_of_many_with_other_values_those_beyond_the_first_take_a_line() -> None:
+    text = written(diffs.repeated(), show)
+    assert "<summary><b>warning</b> 137 more: other values in the same places as in 2</summary>" in text
+    lines = re.findall(r"<li>(\d+): <code>GET /items/\d+\?full=1</code> <code>response json \$.total</code>", text)
+    assert len(lines) > 30
+    assert f"<li>and {137 - len(lines)} more (ctools diff --json has them)</li>" in text
+
+
+def test_it_says_where_the_changes_are() -> None:
+    text = written(diffs.repeated(), show)
+    assert "<li><b>warning</b> <code>response header server</code>: 297</li>" in text
+
+
+def test_a_folder_names_the_cassettes_that_have_the_same_changes() -> None:
+    bad = HOSTILES[1]
+    row = change("header", "server", "1", "2")
+    pairs = [(name, comparison([pairing(row, old=at, new=at + 1) for at in (1, 2)])) for name in ("a", bad)]
+    text = written(FolderComparison("before", "after", pairs), show)
+    assert text.count("<details>") == 1
+    assert f"in 3 more interactions: 2 -&gt; 3, <code>{html.escape(bad)[:60]}" in text
+    assert set(read(text).tags) <= OURS
+
+
+def test_hostile_texts_are_text_in_short_lines_too() -> None:
+    for bad in HOSTILES:
+        rows = [pairing(change("header", bad, bad, f"{bad}{at}"), old=at, new=at) for at in range(1, 30)]
+        for one in rows:
+            one.new = side(17, url=f"https://evil.example/{bad}", method=bad)
+        reader = read(written(comparison(rows), show))
+        assert set(reader.tags) <= OURS
+        assert reader.odd == []
+        assert OUTSIDE.fullmatch(reader.outside)

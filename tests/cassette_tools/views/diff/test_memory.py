@@ -14,7 +14,7 @@ _PROGRAM = """
 import io, sys
 from cassette_tools.views.console import Page
 from cassette_tools.views.diff import html, json, markdown, terminal, unified
-from tests.cassette_tools.diffs import many
+from tests.cassette_tools.diffs import change, comparison, many, pairing
 from tests.peak import peak_kib
 
 class Nowhere(io.TextIOBase):
@@ -31,11 +31,18 @@ VIEWS = {
     "markdown": markdown.show,
     "html": lambda one, stream: stream.writelines(html.pieces(one)),
 }
+def alternating(pairings):
+    server = [change("header", f"x-{at}", "1", "2") for at in range(50)]
+    return comparison(pairing(server[at % 50], old=at, new=at) for at in range(1, pairings + 1))
+
+def made(pairings, changes):
+    return many(pairings, changes) if changes else alternating(pairings)
+
 view, pairings, changes = VIEWS[sys.argv[1]], *map(int, sys.argv[2:])
-view(many(2, changes), Nowhere())
+view(made(2, changes), Nowhere())
 before = peak_kib()
 stream = Nowhere()
-view(many(pairings, changes), stream)
+view(made(pairings, changes), stream)
 print(before, peak_kib(), stream.count)
 """
 
@@ -56,6 +63,13 @@ def test_a_hundred_thousand_changes_take_no_more_memory_than_two_hundred(view: s
     mib, characters = grown(view, 1_000, 100)
     assert mib < 10
     assert characters > least
+
+
+@pytest.mark.parametrize("view", ["terminal", "markdown", "html"])
+def test_interactions_that_say_nothing_new_are_counted_not_kept(view: str) -> None:
+    mib, characters = grown(view, 30_000, 0)
+    assert mib < 10
+    assert characters > 5_000
 
 
 @pytest.mark.full

@@ -5,6 +5,7 @@ import re
 import pytest
 from rich.cells import cell_len
 
+from cassette_tools.diff.folders import FolderComparison
 from cassette_tools.diff.model import Ignored, Pairing
 from tests.cassette_tools import diffs
 from tests.cassette_tools.diffs import change, comparison, pairing, side
@@ -146,3 +147,66 @@ def test_an_empty_value_is_told_and_an_empty_line_is_a_line(width: int | None) -
     assert "+ (empty)" in text
     rows = [change("line", "1", "", "a\n", before=("",), after=("",), new_line=1)]
     assert "(empty)" not in shown(comparison([pairing(*rows)]), width)
+
+
+@pytest.mark.parametrize("width", [100, 160, None])
+def test_a_change_that_many_interactions_have_is_shown_once(width: int | None) -> None:
+    server = change("header", "server", "nginx/1.25.3", "nginx/1.27.0")
+    pairings = [pairing(server, old=at, new=at) for at in range(1, 42)]
+    pairings[20:20] = [pairing(change("status", "", "200", "201"), old=90, new=90)]
+    text = shown(comparison(pairings), width)
+    assert text.count("nginx/1.27.0") == 1
+    assert "2 to 20  the same change as in 1 (19 interactions)\n\n90  GET" in text
+    assert "\n21 to 41  the same change as in 1 (21 interactions)\n" in text
+
+
+def test_of_many_with_other_values_a_terminal_shows_the_first_in_full_and_some_in_a_line_each() -> None:
+    text = shown(diffs.repeated(), 100)
+    lines = text.split("\n")
+    assert text.count("  GET https://api.example.com/items/") == 1 + 10 + 1 + 1  # 1, 2 to 20, -150, 200
+    short = [line for line in lines if ", and 1 more change  GET /items/" in line]
+    assert len(short) == 100
+    assert short[0] == "22  warning   response json $.total  22 \u2192 22.5, and 1 more change  GET /items/22?full=1"
+    assert "other values in the same places as in 2 (37 interactions); --json has them" in text.replace("\n   ", "")
+    assert len(lines) < 200
+
+
+def test_a_pipe_leaves_no_value_out_and_repeats_none() -> None:
+    text = shown(diffs.repeated(), None)
+    assert all(f"\u2192 {number}.5\n" in text for number in range(2, 301, 2) if number not in {150, 200, 220})
+    assert "other values" not in text
+    assert text.count("the same change as in 200\n") == 1
+
+
+def test_where_the_changes_are_is_told_before_the_figures() -> None:
+    places, figures = shown(diffs.repeated(), 100).split("\n\n")[-2:]
+    assert places.split("\n")[-4:] == [
+        "Where the changes are, and in how many interactions:",
+        "  breaking    2  response json $.name",
+        "  warning   297  response header server",
+        "  warning   147  response json $.total",
+    ]
+    assert figures.startswith("3 breaking, 444 warnings; ")
+
+
+def test_in_a_folder_a_change_is_shown_once_over_all_cassettes() -> None:
+    server = change("header", "server", "nginx/1.25.3", "nginx/1.27.0")
+    pairs = [(name, comparison([pairing(server, old=at, new=at) for at in (1, 2)])) for name in "abc"]
+    text = shown(FolderComparison("before", "after", pairs), 100)
+    assert text.count("nginx/1.27.0") == 1
+    assert text.count("\n1 and 2  the same change as in 1 of a (2 interactions)\n") == 2
+
+
+def test_interactions_of_one_cassette_only_take_a_line_each() -> None:
+    gone = [Pairing("removed", side(at), None) for at in range(1, 4)]
+    text = shown(comparison(gone), 200)
+    assert "\n-1  breaking  GET https://api.example.com/items?page=2  only in the old cassette: 200, " in text
+    assert "kB\n-2  breaking  GET " in text
+
+
+def test_the_summary_of_folders_counts_whole_cassettes() -> None:
+    only = FolderComparison("a", "b", [("x", diffs.ignored_only())], only_old=["y", "z"], only_new=["w"])
+    assert (
+        "\n2 cassettes only in the old folder, 1 only in the new folder; no differences in 48 interactions\n"
+        in shown(only, None)
+    )
