@@ -64,7 +64,7 @@ def row_of(buffer: bytearray, start: int, end: int) -> Row | None:
 
 
 _CONNECTIONS: Final = 4096
-_NUMBERS_IN_PATHS: Final = re.compile(rb"(?<=[^/])/[0-9]++(?=[/\n])")
+_NUMBERS_IN_PATHS: Final = re.compile(rb"/(?<=[^/]/)[0-9]++(?![^/])")
 
 _connections: dict[bytes, tuple[Any, ...]] = {}
 _addresses: dict[bytes, tuple[str, str]] = {}
@@ -173,18 +173,18 @@ def _connection(text: bytes) -> tuple[Any, ...]:
 
 
 def _endpoints(urls: tuple[bytes, ...]) -> tuple[tuple[str, str], ...]:
-    """Return the endpoints of addresses. Numbers, of which there are many, are folded ahead, all at once."""
-    folded = _NUMBERS_IN_PATHS.sub(b"/0", b"\n".join(urls) + b"\n").split(b"\n")
-    del folded[-1]
-    return tuple([_addresses.get(one) or _endpoint(one) for one in folded])
+    """Return the endpoints of addresses. Most are known, or are but for their numbers, which are folded first."""
+    known = _addresses.get
+    return tuple([known(url) or known(_NUMBERS_IN_PATHS.sub(b"/0", url)) or _endpoint(url) for url in urls])
 
 
 def _endpoint(url: bytes) -> tuple[str, str]:
-    endpoint = endpoint_of(url.decode())
+    folded = _NUMBERS_IN_PATHS.sub(b"/0", url)
+    endpoint = endpoint_of(folded.decode())
     if len(_addresses) >= _CONNECTIONS:
         _addresses.clear()
-    if len(url) <= 300:
-        _addresses[url] = endpoint
+    if len(folded) <= 300:
+        _addresses[folded] = endpoint
     return endpoint
 
 
