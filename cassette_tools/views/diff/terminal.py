@@ -217,7 +217,7 @@ def _show_one(pairing: Pairing, page: Page, so_far: _SoFar) -> None:
         return
     if judged.novelty == "alike" and judged.news is not None:
         so_far.line(page)
-        page.line(_in_short(pairing, judged.news, page))
+        _show_short(pairing, judged.news, page)
         return
     if pairing.verdict != "changed" and not pairing.changes:
         so_far.line(page)
@@ -295,8 +295,8 @@ def _show_lone(pairing: Pairing, page: Page) -> None:
     _print(line, page, indent=4)
 
 
-def _in_short(pairing: Pairing, news: Change, page: Page) -> Text:
-    """Put a pairing in one line of the page: the change that tells most of it, and the path of its URL."""
+def _show_short(pairing: Pairing, news: Change, page: Page) -> None:
+    """Show a pairing in one line of a terminal: the change that tells most of it, and the path of its URL."""
     side = pairing.new or pairing.old
     line = Text.assemble(Text(f"{numbers(pairing, _arrow(page))}  ", "bold"), _word(news.severity))
     line.append_text(shown(label(news)))
@@ -304,9 +304,12 @@ def _in_short(pairing: Pairing, news: Change, page: Page) -> Text:
     others = len(pairing.changes) + pairing.left_out - 1
     if others:
         line.append(f", and {count_text(others, 'more change')}", "dim")
+    if page.width is None or page.width < _NARROW:
+        _print(line, page, indent=4)
+        return
     if side is not None:
         line.append_text(shown(f"  {side.method} {path_of(side.url)}", "dim"))
-    return line if page.width is None else page.cut(line, page.width)
+    page.line(page.cut(line, page.width))
 
 
 def _briefly(change: Change, page: Page) -> Text:

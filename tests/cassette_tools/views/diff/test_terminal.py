@@ -210,3 +210,9 @@ def test_the_summary_of_folders_counts_whole_cassettes() -> None:
         "\n2 cassettes only in the old folder, 1 only in the new folder; no differences in 48 interactions\n"
         in shown(only, None)
     )
+
+
+def test_on_a_narrow_terminal_a_line_of_its_own_shows_both_values() -> None:
+    text = shown(diffs.repeated(), 40)
+    assert "\n220  the same change as in 200\n" in text
+    assert "\n162  warning   response json $.total\n    162 \u2192 162.5, and 1 more change\n" in text
