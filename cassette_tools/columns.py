@@ -23,21 +23,23 @@ __all__ = ["Batch", "Columns", "Row", "columns_of", "joined", "row_of"]
 Row: TypeAlias = tuple[Any, ...]
 """What is found in a line: bytes, as they stand there, or None."""
 
-_TEXT: Final = rb'"[^"]*+"'
+_TEXT: Final = rb'"[^"\\]*+"'
 _NUMBER: Final = rb"[0-9]{1,15}+"
 _DECIMAL: Final = rb"([0-9]{1,12}+(?:\.[0-9]{1,9}+)?+)"
 _BODY: Final = (
     rb'\],"body":(?:null|\{"size":(' + _NUMBER + rb'),"wire_size":(' + _NUMBER + rb"|null),"
-    rb'(?:"sha256":"[0-9a-f]{64}",)?+"complete":true(?:,[^}]*+)?+\})\}'
+    rb'(?:"sha256":"[0-9a-f]{64}",)?+"complete":true(?:,"coding":' + _TEXT + rb')?+(?:,"framing":"[a-z]++")?+'
+    rb'(?:,"pieces":' + _NUMBER + rb")?+\})\}"
 )
-_BODY_AT: Final = b'],"body":'
+_KEY_BEHIND: Final = b'],"'
 
 _FIRST: Final = re.compile(
     rb'\{"type":"interaction","id":' + _TEXT + rb',"seq":' + _NUMBER + rb',"started_at":"([0-9T:.-]{26}Z)",'
     rb'"timings_ms":\{(?:"connect":' + _DECIMAL + rb',?+)?+(?:"first_byte":' + _DECIMAL + rb',?+)?+'
     rb'(?:"total":' + _DECIMAL + rb')?+\},("client":' + _TEXT + rb',"process":' + _TEXT + rb',"pid":' + _NUMBER
-    + rb',"thread":[0-9nul]++,"connection":\{[^}]*+\}),"rss":(' + _NUMBER + rb'|null),"request":\{"method":"'
-    rb'([A-Z]{1,20}+)","url":"([^"?#\\]*+)(?=["?#])[^"]*+","http_version":' + _TEXT + rb',"headers":\['
+    + rb',"thread":[0-9nul]++,"connection":\{[^}]*+\}),"rss":(' + _NUMBER + rb'|null),'
+    rb'"request":\{"method":"([A-Z]{1,20}+)","url":"(https?+://[^"?#\\]{0,1500}+)(?=["?#])[^"\\]*+",'
+    rb'"http_version":' + _TEXT + rb',"headers":\['
 ).match  # fmt: skip
 _SECOND: Final = re.compile(
     _BODY + rb',"response":\{"status":([1-9][0-9]{2}),"reason":' + _TEXT + rb',"http_version":' + _TEXT
@@ -49,21 +51,23 @@ _THIRD: Final = re.compile(_BODY + rb'(?:,"redacted":(\{[^}]*+\}))?+,"bodies":\{
 def row_of(buffer: bytearray, start: int, end: int) -> Row | None:
     """Give what is counted of the line from `start` to `end`; None where it is not an ordinary interaction.
 
-    Of the end of the line nothing is looked at. That `],"body":` can stand in no string, where quotes are escaped, is
-    what lets header fields be passed over.
+    What stands behind `"bodies":{` is not looked at. Header fields are passed over: `],"` stands behind them, and in
+    front of it only where a value ends in `],`; such a line is left to the parser, as one with other keys there is.
     """
     first = _FIRST(buffer, start, end)
     if first is None:
         return None
     # Where it is not found both are asked at the place -1, which is the buffer's beginning, and do not match there.
-    second = _SECOND(buffer, buffer.find(_BODY_AT, first.end() - 1, end), end)
+    second = _SECOND(buffer, buffer.find(_KEY_BEHIND, first.end() - 1, end), end)
     if second is None:
         return None
-    third = _THIRD(buffer, buffer.find(_BODY_AT, second.end() - 1, end), end)
+    third = _THIRD(buffer, buffer.find(_KEY_BEHIND, second.end() - 1, end), end)
     return None if third is None else first.groups() + second.groups() + third.groups()
 
 
 _CONNECTIONS: Final = 4096
+_FORM: Final = b"0000-00-00T00:00:00.000000Z"
+_TO_NOUGHT: Final = bytes.maketrans(b"123456789", b"000000000")
 _NUMBERS_IN_PATHS: Final = re.compile(rb"/(?<=[^/]/)[0-9]++(?![^/])")
 
 _connections: dict[bytes, tuple[Any, ...]] = {}
@@ -194,11 +198,15 @@ def _span(started: tuple[bytes, ...], totals: tuple[float | None, ...]) -> tuple
     Texts of one length in UTC have the order of their times. The last to end began no earlier than the longest one
     would have to: only those are parsed.
     """
-    first, latest = min(started), max(started)
+    if b"".join(started).translate(_TO_NOUGHT) != _FORM * len(started):
+        raise ValueError("a time has another form")  # the order of texts would not be that of times
+    for second in {text[:19] for text in started}:  # there is no 30th of February
+        _moment(second)
+    begin = _moment(min(started)).timestamp()
     longest = max([total for total in totals if total is not None], default=None)
-    begin = _moment(first).timestamp()
     if longest is None:
         return begin, float("-inf")
+    latest = max([text for text, total in zip(started, totals, strict=True) if total is not None])
     try:
         bound = (_moment(latest) - timedelta(milliseconds=longest)).isoformat(timespec="microseconds")[:26].encode()
     except OverflowError:

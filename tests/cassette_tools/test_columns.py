@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from random import Random
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 import requests
 
 import recorder
 from cassette_tools.columns import columns_of, joined, row_of
+from cassette_tools.source import Facts
+from cassette_tools.summary import Summary
+from cassette_tools.views.json import summary_object
 from tests.cassette_tools.cassettes import Cassette
 from tests.servers.origin import Origin
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -49,11 +56,141 @@ def test_what_the_recorder_writes_is_ordinary(tmp_path: Path) -> None:
         {"timings_ms": {"total": -1.0}},
         {"timings_ms": {"dns": 1.0, "total": 2.0}},
         {"error": {"phase": "body", "type": "E", "message": "m"}},
+        {"url": "/ads/17"},
+        {"url": "//h/1/2"},
+        {"url": "http:/123/7"},
+        {"url": f"https://h{'/1' * 1000}"},
+        {"body_changes": {"removed": "could not be redacted"}},
+        {"headers": [("X-Key", "ends in ],")]},
     ],
 )
 def test_what_is_not_ordinary_is_left_to_the_parser(parts: dict[str, Any]) -> None:
     line = line_of(**parts)
     assert row_of(line, 0, len(line) - 1) is None
+
+
+@pytest.mark.parametrize(
+    ("ordinary", "doubled"),
+    [
+        (b'],"body":{', b'],"status":500,"x":[],"body":{'),
+        (b'],"body":null', b'],"url":"https://other/","x":[],"body":null'),
+        (b'"complete":true', b'"complete":true,"complete":false'),
+        (b'"framing":"length"', b'"framing":"length","size":77'),
+        (b'"total":15.02', b'"total":15.02,"total":1.0'),
+    ],
+)
+def test_a_line_with_a_key_twice_is_left_to_the_parser_which_takes_the_last(ordinary: bytes, doubled: bytes) -> None:
+    line = line_of()
+    assert ordinary in line
+    line = line.replace(ordinary, doubled, 1)
+    assert row_of(line, 0, len(line) - 1) is None
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "20261123T033048.1234567890Z",  # sorts before the others, whenever it is
+        "2026-02-31T03:30:48.123456Z",
+        "2026-11-23T24:30:48.123456Z",
+    ],
+)
+def test_a_time_of_another_form_or_that_is_none_is_not_counted(moment: str) -> None:
+    rows = [row_of(line, 0, len(line) - 1) for line in (line_of(), line_of(started_at=moment), line_of(at=5))]
+    with pytest.raises(ValueError, match=r"form|day|hour"):
+        columns_of([row for row in rows if row is not None])
+
+
+def test_the_last_to_end_is_found_where_the_latest_one_never_ended() -> None:
+    lines = [line_of(at=0.0, total=10.0), line_of(at=100.0, timings_ms={})]
+    batch = columns_of([row for row in (row_of(line, 0, len(line) - 1) for line in lines) if row is not None])
+    assert (batch.last - batch.first) == pytest.approx(0.01)
+
+
+TEXTS = ["a", 'x],"body":null}', "{", "]", '],"', '"', "\\", "é", "\u2028", "},", '"complete":false', "\n"]
+URLS = [
+    "https://h/ads/17",
+    "http://h",
+    "https://H:443/a/1/2?x=/3#f",
+    "/ads/17",
+    "a/5",
+    "http:/1/7",
+    "https:///5",
+    "*",
+    "",
+]
+
+
+def drawn(random: Random) -> dict[str, Any]:
+    """Return the parts of an interaction of which each may be odd."""
+
+    def maybe(*odd: Any) -> Any:
+        return random.choice(odd) if random.random() < 0.1 else None
+
+    parts = {
+        "method": maybe("get", "G" * 25, "É"),
+        "url": random.choice(URLS),
+        "status": random.choice([200, 404, 99, 1000]),
+        "sent": maybe(b"", b"abc"),
+        "total": random.choice([0, 0.0, 1.5, 1e-7, -1.0]),
+        "at": random.uniform(0, 100),
+        "headers": [(random.choice(TEXTS), random.choice(TEXTS)) for _ in range(random.randrange(3))],
+        "body_changes": maybe({"complete": False, "incomplete": "closed"}, {"wire_size": None}, {"coding": "a}"}),
+        "client": maybe("", 'a"b'),
+        "connection": maybe({}, {"reused": 1}, {"tls": "}"}, {"x": {"y": 1}}),
+        "redacted": maybe({"a}": 1}, {"verify": 2}, {}),
+        "timings_ms": maybe({}, {"total": 3, "connect": 1}, {"connect": 1}, {"dns": 1}),
+    }
+    return {name: value for name, value in parts.items() if value is not None}
+
+
+def garbled(line: bytes, random: Random) -> bytes:
+    """Return a line with, now and then, a key doubled, a number replaced, or keys in another order."""
+    way = random.randrange(6)
+    if way == 0:
+        keys = list(re.finditer(rb'[{,](?="[a-z_]+":)', line))
+        at = random.choice(keys).end()
+        extra = [
+            b'"size":7',
+            b'"complete":false',
+            b'"url":"https://o/"',
+            b'"status":599',
+            b'"x":[],"body":null',
+            b'"rss":5',
+        ]
+        return line[:at] + random.choice(extra) + b"," + line[at:]
+    if way == 1:
+        number = random.choice(list(re.finditer(rb"(?<=:)[0-9.]+(?=[,}])", line)))
+        return line[: number.start()] + random.choice([b"-0", b"1e5", b"9" * 20, b"null"]) + line[number.end() :]
+    if way == 2:
+        value = orjson.loads(line)
+        part = random.choice([value, value["request"], value["response"]])
+        keys_of = random.sample(list(part), len(part))
+        for key in keys_of:
+            part[key] = part.pop(key)
+        return orjson.dumps(value)
+    return line
+
+
+def figures(take: Callable[[Summary], None]) -> dict[str, Any]:
+    summary = Summary()
+    summary.take("header", {"format": 1})
+    take(summary)
+    return summary_object(summary.finish(), Facts("c", 1, "tail", growing=False, damage=()))
+
+
+def test_what_is_taken_gives_the_figures_that_the_parser_gives() -> None:
+    random = Random(5)
+    taken = 0
+    for _ in range(3000):
+        line = garbled(bytes(line_of(**drawn(random))[:-1]), random)
+        if not line.endswith(b'"}}}') or row_of(bytearray(line), 0, len(line)) is None:
+            continue
+        head = orjson.loads(line[: line.index(b',"bodies":{')] + b"}")
+        parsed = figures(lambda summary, head=head: summary.take("interaction", head))  # type: ignore[misc]
+        matched = figures(lambda summary, line=line: summary.match(bytearray(line), 0, len(line)))  # type: ignore[misc]
+        assert matched == parsed, line
+        taken += 1
+    assert taken > 300
 
 
 def test_columns_hold_what_the_lines_say() -> None:
