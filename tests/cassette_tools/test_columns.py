@@ -128,10 +128,10 @@ def drawn(random: Random) -> dict[str, Any]:
 
     parts = {
         "method": maybe("get", "G" * 25, "É"),
-        "url": random.choice(URLS),
-        "status": random.choice([200, 404, 99, 1000]),
+        "url": random.choice(URLS[:3]) if random.random() < 0.7 else random.choice(URLS),
+        "status": random.choice([200, 200, 404, 500, 99, 1000]),
         "sent": maybe(b"", b"abc"),
-        "total": random.choice([0, 0.0, 1.5, 1e-7, -1.0]),
+        "total": random.choice([0, 0.0, 1.5, 99.125, 7, 1e-7, -1.0]),
         "at": random.uniform(0, 100),
         "headers": [(random.choice(TEXTS), random.choice(TEXTS)) for _ in range(random.randrange(3))],
         "body_changes": maybe({"complete": False, "incomplete": "closed"}, {"wire_size": None}, {"coding": "a}"}),
