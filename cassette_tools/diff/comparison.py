@@ -21,6 +21,7 @@ from cassette_tools.diff.alignment import align, in_order
 from cassette_tools.diff.common_ground import levelled, limits_of, missing_from
 from cassette_tools.diff.fields import compare, settled_body
 from cassette_tools.diff.fingerprint import LINE_TYPES, Fingerprints, fingerprints, loose_number
+from cassette_tools.diff.glance import volatile_in_answers
 from cassette_tools.diff.model import Pairing, Side, Totals
 from cassette_tools.diff.other_process import OtherProcess, can_fork
 from cassette_tools.formats.cassette_jsonl import interaction_of
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from cassette_tools.diff.rules import Rules
     from cassette_tools.interaction import Body, Interaction, Request, Response
     from cassette_tools.source import Facts, OpenCassette
-    from recorder.journal.read import Mode, Part
+    from recorder.journal.read import Line, Mode, Part
 
 __all__ = ["Comparison", "compare_cassettes"]
 
@@ -175,8 +176,11 @@ class _Input:
     origin: str | None
     reopen: Callable[[], OpenCassette]
 
+    def line(self, place: int, *, contents: bool) -> Line:
+        return self.prints.again(self.opened.reader, place, contents=contents)
+
     def interaction(self, place: int, *, contents: bool) -> Interaction:
-        return interaction_of(self.prints.again(self.opened.reader, place, contents=contents))
+        return interaction_of(self.line(place, contents=contents))
 
 
 class _Reading:
@@ -286,6 +290,8 @@ class _Pairs:
         self._totals = totals
         self._settled = lru_cache(maxsize=_SETTLED)(self._settle)
         self._other: OtherProcess | None = None
+        self._ignored: dict[Ignored, int] = {}  # of the share at hand
+        self._may_glance = _are_alike(old, new)
 
     def settled(self, which: Which, part: Part, place: int) -> int:
         """See `alignment.Settled`."""
@@ -370,13 +376,15 @@ class _Pairs:
                 pairing = self._pair(place)
             if pairing is not None:
                 yield pairing
+        self._totals.ignore(self._ignored)
+        self._ignored.clear()
 
     def _alone(self, side: _Input, other: _Input, place: int) -> Pairing | None:
         interaction = side.interaction(place, contents=False)
         own = limits_of(side.opened.format, interaction.origin)
         missing = missing_from(interaction, limits_of(other.opened.format, other.origin), own)
         if missing is not None:
-            self._totals.ignore({missing: 1})
+            self._ignore([missing])
             self._pass_over(side)
             return None
         shown = _side(interaction, side.prints.number[place])
@@ -400,8 +408,19 @@ class _Pairs:
             if aside is not None and same_bodies:
                 self._same(aside)
                 return None
-        one = self._old.interaction(place.old, contents=not same_bodies)
-        other = self._new.interaction(place.new, contents=not same_bodies)
+        one = self._old.line(place.old, contents=not same_bodies)
+        other = self._new.line(place.new, contents=not same_bodies)
+        if aside is not None and self._may_glance:
+            seen = volatile_in_answers(one, other, self._rules)
+            if seen is not None:
+                self._same(aside)
+                self._ignore(seen)
+                return None
+        return self._compared(place, interaction_of(one), interaction_of(other), aside, same_bodies=same_bodies)
+
+    def _compared(
+        self, place: Place, one: Interaction, other: Interaction, aside: dict[Ignored, int] | None, *, same_bodies: bool
+    ) -> Pairing | None:
         _share_bodies(one, other, equal=same_bodies)
         if aside is not None and not _share_headers(one, other):
             aside = None
@@ -415,8 +434,8 @@ class _Pairs:
             return None
         return Pairing(
             "changed",
-            _side(one, old.number[place.old]),
-            _side(other, new.number[place.new]),
+            _side(one, self._old.prints.number[place.old]),
+            _side(other, self._new.prints.number[place.new]),
             found.changes,
             found.left_out,
             ignored,
@@ -424,7 +443,20 @@ class _Pairs:
 
     def _same(self, ignored: dict[Ignored, int]) -> None:
         self._totals.same += 1
-        self._totals.ignore(ignored)
+        counts = self._ignored
+        for one, number in ignored.items():
+            counts[one] = counts.get(one, 0) + number
+
+    def _ignore(self, found: Iterable[Ignored]) -> None:
+        counts = self._ignored
+        for one in found:
+            counts[one] = counts.get(one, 0) + 1
+
+
+def _are_alike(old: _Input, new: _Input) -> bool:
+    """Tell whether no facet is to be looked past, nor a digest to be checked."""
+    origins = old.prints.origins | new.prints.origins
+    return old.opened.format == new.opened.format and len(origins) <= 1 and old.opened.reader.mode != "strict"
 
 
 def _shares(places: Iterator[Place]) -> Iterator[tuple[int, list[Place]]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -22,7 +23,17 @@ from cassette_tools.interaction import header
 if TYPE_CHECKING:
     from cassette_tools.interaction import Body, Headers
 
-__all__ = ["LONGEST", "MOST_VALUES", "PART_LEVELS", "Contents", "Kind", "Piece", "contents_of", "read_body"]
+__all__ = [
+    "LONGEST",
+    "MOST_VALUES",
+    "PART_LEVELS",
+    "Contents",
+    "Kind",
+    "Piece",
+    "contents_of",
+    "is_plain_json",
+    "read_body",
+]
 
 LONGEST: Final = 4 << 20
 """Bytes of a body that are looked into."""
@@ -133,6 +144,19 @@ def _of_text(text: str, data: bytes, media: str) -> Contents:
     title = "HTML" if "html" in media or start.startswith(("<!doctype html", "<html")) else "text"
     return Contents(
         "text", "XML" if "xml" in media.replace("xhtml", "") or start.startswith("<?xml") else title, size, text, data
+    )
+
+
+@lru_cache(maxsize=256)
+def is_plain_json(content_type: str) -> bool:
+    """Tell whether a text of this type is read as JSON if it is any."""
+    media = content_type[:1000].partition(";")[0].strip().lower()
+    return (
+        "json" in media
+        and not media.startswith("multipart/")
+        and _LINES_OF_JSON.search(media) is None
+        and not is_event_stream(content_type)
+        and not is_aws_event_stream(content_type)
     )
 
 

@@ -1,8 +1,9 @@
 """What a comparison remembers of each interaction: a few numbers, taken in one pass over a cassette.
 
 Law: heads are looked at, bodies are not parsed: their digests stand in the heads, and the bytes that hold them are
-digested as they lie. Two interactions whose `head`, `bodies` and `aside` agree are the same in all that is compared.
-The numbers depend on nothing but the cassette and the rules, so that two processes come to the same ones.
+looked at as they lie. Two interactions whose `head`, `bodies` and `aside` agree are the same in all that is compared.
+The numbers are those of hash(), which nobody can foresee outside this process and those that are forked from it; these
+come to the same numbers. None must be written down.
 
 Memory: about 70 bytes an interaction, 4 for each volatile value in its headers, 16 for each piece of a long body, and
 caches of MOST_CACHED entries.
@@ -12,11 +13,11 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import zlib
 from array import array
-from itertools import chain
+from functools import lru_cache
+from itertools import groupby
 from operator import itemgetter
-from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from cassette_tools.diff.headers import Apart
     from cassette_tools.diff.model import Ignored
     from cassette_tools.diff.rules import Rules
-    from cassette_tools.interaction import Headers
     from cassette_tools.selection import Wanted
     from recorder.journal.read import Line, Part, Pieces, Reader
 
@@ -101,12 +101,12 @@ class Fingerprints:
     )
 
     def __init__(self) -> None:
-        self.exact = array("Q")
-        self.url = array("Q")
-        self.firm = array("Q")
-        self.answer = array("Q")
-        self.head = array("Q")
-        self.bodies = array("Q")
+        self.exact = array("q")
+        self.url = array("q")
+        self.firm = array("q")
+        self.answer = array("q")
+        self.head = array("q")
+        self.bodies = array("q")
         self.offset = array("Q")
         self.size = array("I")
         self.line = array("I")
@@ -139,6 +139,7 @@ class Fingerprints:
         prints = cls()
         rest, count, values = pickle.load(file)  # noqa: S301 - of a process that was forked here
         prints.version, prints.origins, prints.pieces, prints.shapes = rest
+        prints.shapes = [tuple(map(_one, names)) for names in prints.shapes]
         for name in _ARRAYS:
             getattr(prints, name).fromfile(file, values if name == "values" else count)
         return prints
@@ -175,6 +176,12 @@ class Fingerprints:
         return names, self.values[start : start + len(names)]
 
 
+@lru_cache(maxsize=_MOST_SHAPES)
+def _one(ignored: Ignored) -> Ignored:
+    """Give one object for all that are equal: then most are told to be equal without a look at what they say."""
+    return ignored
+
+
 def _grouped(names: tuple[Ignored, ...], values: array[int]) -> dict[Ignored, list[int]]:
     found: dict[Ignored, list[int]] = {}
     for name, value in zip(names, values, strict=True):
@@ -199,22 +206,7 @@ def fingerprints(reader: Reader, lines: Iterable[Line], rules: Rules, wanted: Wa
 
 def loose_number(method: str, url: str, rules: Rules) -> int:
     """Give the number of what is requested, but for volatile segments of the path."""
-    return _number((method, loose_url(url, rules)))
-
-
-class _Said(NamedTuple):
-    """What the head of an interaction says, as far as it is compared."""
-
-    method: str
-    url: str
-    asked: Headers
-    got: Headers
-    request: tuple[Any, ...]
-    response: tuple[Any, ...] | None
-    status: int | None
-    failure: str | None
-    error: dict[str, Any] | None
-    origin: str | None
+    return hash((method, loose_url(url, rules)))
 
 
 class _Taking:
@@ -233,33 +225,53 @@ class _Taking:
 
     def take(self, line: Line, number: int) -> None:
         try:
-            said = _said(line.head)
-            asked = self._digest(line, "request", line.head["request"]["body"])
-            answered = None if said.response is None else self._digest(line, "response", line.head["response"]["body"])
+            self._take(line)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise bad_line(line) from error
-        prints = self.prints
-        url = self._url(said.method, said.url)
-        aside: list[tuple[Ignored, int]] = []
-        sent = self._request.settled(said.asked, aside)
-        headers = self._head_response if said.method == "HEAD" else self._response
-        got = headers.settled(said.got, aside)
-        answer = _said_as_json(
-            (said.response is None, None if self._no_status else said.status, said.failure, answered)
-        )
-        prints.exact.append(url if asked is None else _number((url, asked)))
-        prints.url.append(url)
-        prints.answer.append(_digested(answer))
-        prints.firm.append(_digested(answer + got))
-        rest = _said_as_json((said.method, said.url, said.request, said.response, said.error))
-        prints.head.append(_digested(rest + sent + got))
-        prints.bodies.append(_bodies_number(self._reader.contents(line), asked, answered, line))
-        self._place(line, number, said.origin)
-        self._set_aside(aside)
+        self._place(line, number)
 
-    def _place(self, line: Line, number: int, origin: str | None) -> None:
-        """Remember where the interaction lies."""
+    def _take(self, line: Line) -> None:
+        """Take the numbers of an interaction. Raises what a wrong type raises, before any of them is kept."""
+        head = line.head
+        request, response, error = head["request"], head.get("response"), head.get("error")
+        method, address, body = request["method"], request["url"], request["body"]
+        url = self._url(method, address)
+        asked = self._digest(line, "request", body)
+        names: list[Ignored] = []
+        values: list[int] = []
+        sent = self._request.settled(request["headers"], names, values)
+        status = answered = said = None
+        got = 0
+        if response is not None:
+            status, body_got, trailers = response["status"], response["body"], response.get("trailers")
+            answered = self._digest(line, "response", body_got)
+            headers = self._head_response if method == "HEAD" else self._response
+            got = headers.settled(response["headers"], names, values)
+            said = (
+                status,
+                response.get("reason"),
+                response.get("http_version"),
+                repr(trailers) if trailers else None,
+                _facts(body_got),
+            )
+        failure = None if error is None else _text(error["type"])
+        answer = hash((response is None, None if self._no_status else status, failure, answered))
+        asked_for = (method, address, request.get("http_version"), _facts(body))
+        whole = hash((asked_for, said, error and _said_as_json(error), sent, got))
+        contents = self._reader.contents(line)
         prints = self.prints
+        prints.exact.append(url if asked is None else hash((url, asked)))
+        prints.url.append(url)
+        prints.answer.append(answer)
+        prints.firm.append(hash((answer, got)))
+        prints.head.append(whole)
+        # Of bodies in pieces it is known by their descriptions only what is in them.
+        prints.bodies.append(hash(contents) if line.pieces is None else hash((contents, asked, answered)))
+        self._set_aside(tuple(names), values)
+
+    def _place(self, line: Line, number: int) -> None:
+        """Remember where the interaction lies."""
+        prints, origin = self.prints, line.head.get("origin")
         if origin not in prints.origins and len(prints.origins) < _MOST_ORIGINS:
             prints.origins.add(origin)
         if line.pieces is not None:
@@ -275,7 +287,7 @@ class _Taking:
         if known is None:
             if len(self._urls) >= MOST_CACHED:
                 self._urls.clear()
-            known = self._urls[method, url] = _number((method, canonical_url(url, self._rules)))
+            known = self._urls[method, url] = hash((_text(method), canonical_url(_text(url), self._rules)))
         return known
 
     def _digest(self, line: Line, part: Part, body: dict[str, Any] | None) -> str | None:
@@ -290,121 +302,130 @@ class _Taking:
             digest.update(piece)
         return digest.hexdigest()
 
-    def _set_aside(self, aside: list[tuple[Ignored, int]]) -> None:
+    def _set_aside(self, names: tuple[Ignored, ...], values: list[int]) -> None:
         prints = self.prints
-        names = tuple([ignored for ignored, _ in aside])
         shape = self._shapes.get(names)
         if shape is None and len(self._shapes) < _MOST_SHAPES:
-            prints.shapes.append(names)
+            prints.shapes.append(tuple(map(_one, names)))
             shape = self._shapes[names] = len(prints.shapes) - 1
         prints.shape.append(shape or UNKNOWN)
         prints.aside.append(len(prints.values))
         if shape:
-            prints.values.extend([value for _, value in aside])
+            prints.values.extend(values)
 
 
-_Taken: TypeAlias = "tuple[tuple[tuple[str, str], ...], tuple[tuple[Ignored, int], ...]]"
+class _Taken(NamedTuple):
+    """What becomes of a header: what is compared of it, the number of that, and what is set aside of it.
+
+    Of a header that is volatile by its name, whatever its value is, `values` is None: it is the value's own number.
+    """
+
+    number: int
+    compared: tuple[tuple[str, str], ...]
+    names: tuple[Ignored, ...]
+    values: tuple[int, ...] | None
+
+
+class _Plan(NamedTuple):
+    """How to take headers with certain names apart, in their order. `repeats`: some have one name.
+
+    For each: what becomes of it, or what became of it for each value that was met.
+    """
+
+    repeats: bool
+    headers: tuple[_Taken | dict[str, _Taken], ...]
 
 
 class _Headers:
-    """Takes headers of one kind of message apart, as `headers.apart` does, and remembers what it said of each.
-
-    A header that is volatile by its name is set aside whatever its value is, so that its name alone is remembered.
-    """
+    """Takes headers of one kind of message apart, as `headers.apart` does, and remembers what it said of each."""
 
     def __init__(self, rules: Rules, part: Part, *, of_head: bool = False) -> None:
         self._rules = rules
         self._part = part
         self._of_head = of_head
-        self._lines: dict[tuple[str, str], _Taken] = {}
-        self._names: dict[str, tuple[tuple[tuple[str, str], ...], Ignored] | None] = {}
+        self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._names: dict[str, _Taken | dict[str, _Taken]] = {}
+        self._remembered = 0
 
-    def settled(self, headers: Headers, aside: list[tuple[Ignored, int]]) -> bytes:
-        """Give what is compared of headers, as JSON; adds what is not to `aside`."""
+    def settled(self, headers: list[list[str]], names: list[Ignored], values: list[int]) -> int:
+        """Give a number for what is compared of headers; adds what is not to `names` and `values`.
+
+        It is the sum of numbers for each name, for the order of names says nothing.
+        """
+        called = tuple([name for name, _ in headers])
+        plan = self._plans.get(called) or self._planned(called)
+        number = 0
         compared: list[tuple[str, str]] = []
-        names, lines = self._names, self._lines
-        for pair in headers:
-            name = pair[0]
-            known = names[name] if name in names else self._by_name(name)
-            if known is not None:
-                compared.extend(known[0])
-                aside.append((known[1], _short_number(pair[1])))
-                continue
-            line = lines.get(pair)
-            if line is None:
-                line = self._line(pair)
-            compared.extend(line[0])
-            aside.extend(line[1])
-        compared.sort(key=_NAME)
-        return _said_as_json(compared)
+        for how, (name, value) in zip(plan.headers, headers, strict=True):
+            if type(how) is dict:
+                taken: Any = how.get(value) or self._by_value(name, value, how)
+                if taken.names:
+                    names += taken.names
+                    values += taken.values
+            else:
+                taken = how
+                names += taken.names
+                values.append(_short_number(value))
+            number += taken.number
+            if plan.repeats:
+                compared += taken.compared
+        return (_sum(compared) if plan.repeats else number) & _BITS
 
-    def _line(self, pair: tuple[str, str]) -> _Taken:
-        found = self._apart([pair])
-        line = found.compared, tuple([(ignored, _short_number(value)) for ignored, value in found.aside])
-        if len(self._lines) >= MOST_CACHED:
-            self._lines.clear()
-        self._lines[pair] = line
-        return line
-
-    def _by_name(self, name: str) -> tuple[tuple[tuple[str, str], ...], Ignored] | None:
-        """Give what becomes of a header that is volatile by its name; None where that depends on its value."""
-        known = None
-        if volatile_header(name.lower()) is not None:
-            first, second = self._apart([(name, _ONE)]), self._apart([(name, _OTHER)])
-            if first.compared == second.compared and [value for _, value in second.aside] == [_OTHER]:
-                known = first.compared, first.aside[0][0]
-        if len(self._names) >= MOST_CACHED:
+    def _planned(self, called: tuple[str, ...]) -> _Plan:
+        if len(self._plans) >= MOST_CACHED or len(self._names) >= MOST_CACHED:
+            self._plans.clear()
             self._names.clear()
-        self._names[name] = known
+        small = {_text(name).lower() for name in called}
+        plan = _Plan(len(small) < len(called), tuple(map(self._by_name, called)))
+        self._plans[called] = plan
+        return plan
+
+    def _by_name(self, name: str) -> _Taken | dict[str, _Taken]:
+        """Give what becomes of a header of this name, whatever its value is; else room for what depends on values."""
+        known = self._names.get(name)
+        if known is None:
+            known = self._names[name] = self._volatile(name) or {}
         return known
 
-    def _apart(self, headers: Headers) -> Apart:
-        return apart(headers, self._rules, self._part, of_head=self._of_head)
+    def _volatile(self, name: str) -> _Taken | None:
+        if volatile_header(name.lower()) is None:
+            return None
+        first, second = self._apart(name, _ONE), self._apart(name, _OTHER)
+        if first.compared != second.compared or [value for _, value in second.aside] != [_OTHER]:
+            return None
+        return _Taken(_sum(first.compared), first.compared, (first.aside[0][0],), None)
+
+    def _by_value(self, name: str, value: str, known: dict[str, _Taken]) -> _Taken:
+        found = self._apart(name, _text(value))
+        taken = _Taken(
+            _sum(found.compared),
+            found.compared,
+            tuple([ignored for ignored, _ in found.aside]),
+            tuple([_short_number(one) for _, one in found.aside]),
+        )
+        self._remembered += 1
+        if self._remembered > MOST_CACHED:
+            self._remembered = 0
+            for one in self._names.values():
+                if type(one) is dict:
+                    one.clear()
+        known[value] = taken
+        return taken
+
+    def _apart(self, name: str, value: str) -> Apart:
+        return apart([(name, value)], self._rules, self._part, of_head=self._of_head)
 
 
 _ONE: Final = "some value"
 _OTHER: Final = "another value, with 3 numbers: 1, 2 and 3"
 _NAME: Final = itemgetter(0)
+_BITS: Final = (1 << 61) - 1
 
 
-def _said(head: dict[str, Any]) -> _Said:
-    """Look at what an interaction says. Raises what a wrong type raises."""
-    request, response, error = head["request"], head.get("response"), head.get("error")
-    got: Headers = []
-    status = answer = None
-    if response is not None:
-        status = response["status"]
-        got = _pairs(response["headers"])
-        answer = (
-            status,
-            response.get("reason"),
-            response.get("http_version"),
-            response.get("trailers"),
-            _facts(response["body"]),
-        )
-    return _Said(
-        _text(request["method"]),
-        _text(request["url"]),
-        _pairs(request["headers"]),
-        got,
-        (request.get("http_version"), _facts(request["body"])),
-        answer,
-        status,
-        None if error is None else _text(error["type"]),
-        error,
-        head.get("origin"),
-    )
-
-
-def _pairs(headers: list[list[str]]) -> Headers:
-    pairs: Headers = list(map(tuple, headers))  # type: ignore[arg-type] # their length is looked at below
-    "".join(chain.from_iterable(pairs))  # raises TypeError for what is no text
-    if not _TWO.issuperset(map(len, pairs)):
-        raise ValueError(headers)
-    return pairs
-
-
-_TWO: Final = frozenset({2})
+def _sum(compared: Iterable[tuple[str, str]]) -> int:
+    """Give the number of what is compared: of those with one name the order counts."""
+    lines = sorted(compared, key=_NAME)
+    return sum(hash((name, tuple([value for _, value in alike]))) for name, alike in groupby(lines, _NAME))
 
 
 def _text(value: object) -> str:
@@ -420,18 +441,6 @@ def _facts(body: dict[str, Any] | None) -> tuple[Any, ...] | None:
     return bool(body["size"]), body.get("complete"), body.get("incomplete"), body.get("removed")
 
 
-def _bodies_number(contents: bytes, asked: str | None, answered: str | None, line: Line) -> int:
-    """Give the number of the bodies' contents as they stand, of those in pieces by what their description says."""
-    if line.pieces is not None:
-        contents += f"{asked} {answered}".encode()
-    return _digested(contents)
-
-
-def _number(value: tuple[Any, ...]) -> int:
-    """Give a number of 64 bits for a value of JSON."""
-    return _digested(_said_as_json(value))
-
-
 def _said_as_json(value: Any) -> bytes:  # noqa: ANN401 - a value of JSON
     try:
         return orjson.dumps(value)
@@ -439,10 +448,6 @@ def _said_as_json(value: Any) -> bytes:  # noqa: ANN401 - a value of JSON
         return repr(value).encode("utf-8", "surrogatepass")
 
 
-def _digested(data: bytes) -> int:
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8, usedforsecurity=False).digest(), "big")
-
-
-def _short_number(text: str) -> int:
+def _short_number(text: object) -> int:
     """Give a number of 32 bits for a text: they only tell whether something is counted as ignored."""
-    return zlib.crc32(text.encode("utf-8", "surrogatepass"))
+    return hash(_text(text)) & 0xFFFF_FFFF

@@ -35,7 +35,18 @@ if TYPE_CHECKING:
     from cassette_tools.diff.model import Action, Part, Place
     from cassette_tools.diff.rules import Rules
 
-__all__ = ["Site", "compare_events", "compare_json", "settled_events", "settled_json"]
+__all__ = [
+    "DEEP",
+    "Site",
+    "compare_events",
+    "compare_json",
+    "in_place",
+    "middle",
+    "said",
+    "settled_events",
+    "settled_json",
+    "site_of",
+]
 
 Step: TypeAlias = "str | int | None"
 """A key, the number of an element from 0, or None for any element."""
@@ -148,6 +159,11 @@ _EVENTS: Final = _Roots(_EventSite)
 def compare_json(old: Tree, new: Tree, rules: Rules, findings: Findings) -> None:
     """Compare two JSON values. What is found goes to `findings`, by path: `$.items[3].price`."""
     _Comparison(rules, findings, "json", _path_text).run(old, new, _VALUES.root(rules, findings.part))
+
+
+def site_of(rules: Rules, part: Part) -> Site:
+    """Give the place of a whole JSON text."""
+    return _VALUES.root(rules, part)
 
 
 def compare_events(old: list[Tree], new: list[Tree], rules: Rules, findings: Findings) -> None:
@@ -339,9 +355,9 @@ class _Comparison:
         if below.ignored is not None:
             self._ignore(f"--ignore {below.ignored}", below)
             return
-        start, end, last = _middle(old, new, below)
+        start, end, last = middle(old, new, below)
         olds, news = old[start:end], new[start:last]
-        if _in_place(olds, news):
+        if in_place(olds, news):
             beside = {place: place for place in range(len(olds))}
         else:
             beside = self._paired(olds, news, below, trail)
@@ -429,21 +445,29 @@ class _Comparison:
         if findings.prefix:
             findings.ignore(rule, self._place, self._rendered(site.path()))
             return
-        ignored = site.said.get(rule)
-        if ignored is None:
-            where = f"{findings.part} {self._place} {self._rendered(site.path())}"
-            ignored = site.said[rule] = Ignored(rule, where.rstrip())
+        ignored = said(rule, site, self._place, self._rendered)
         counts = findings.compared.ignored
         counts[ignored] = counts.get(ignored, 0) + 1
 
 
-_DEEP: Final = 64
+def said(
+    rule: str, site: Site, place: Place = "json", rendered: Callable[[tuple[Step, ...]], str] | None = None
+) -> Ignored:
+    """Give what is said of something ignored at a place: the same object each time."""
+    ignored = site.said.get(rule)
+    if ignored is None:
+        where = f"{site.part} {place} {(rendered or _path_text)(site.path())}"
+        ignored = site.said[rule] = Ignored(rule, where.rstrip())
+    return ignored
+
+
+DEEP: Final = 64
 """Levels to which containers are compared as a whole before they are looked into: each level costs their size again."""
 
 
 def _same(old: Tree, new: Tree, site: Site) -> bool:
     """Tell whether two values are the same for certain."""
-    if site.depth > _DEEP and isinstance(old, dict | list):
+    if site.depth > DEEP and isinstance(old, dict | list):
         return False
     try:
         return bool(old == new)
@@ -451,7 +475,7 @@ def _same(old: Tree, new: Tree, site: Site) -> bool:
         return False
 
 
-def _middle(old: list[Tree], new: list[Tree], below: Site) -> tuple[int, int, int]:
+def middle(old: list[Tree], new: list[Tree], below: Site) -> tuple[int, int, int]:
     """Give where two arrays begin to differ, and where they end to, in the one and in the other."""
     start, end, last = 0, len(old), len(new)
     while start < end and start < last and _same(old[start], new[start], below):
@@ -474,21 +498,28 @@ _LEAST_ALIKE: Final = 0.66
 """Likeness from which on elements of different ids count as one that was changed."""
 
 
-def _in_place(olds: list[Tree], news: list[Tree]) -> bool:
+def in_place(olds: list[Tree], news: list[Tree]) -> bool:
     """Tell whether each element stands beside its own, by its id: the ordinary case of two recordings."""
     if len(olds) != len(news):
         return False
-    if len(olds) == 1:
+    if len(olds) < 2:
         return True
     if not isinstance(olds[0], dict):
         return False
     key = next((key for key in _KEYS if key in olds[0]), None)
     if key is None:
         return False
-    return all(
-        isinstance(old, dict) and isinstance(new, dict) and key in old and key in new and old[key] == new[key]
-        for old, new in zip(olds, news, strict=True)
-    ) and isinstance(olds[0][key], str | bytes)
+    return (
+        all(
+            isinstance(old, dict) and isinstance(new, dict) and key in old and key in new and old[key] == new[key]
+            for old, new in zip(olds, news, strict=True)
+        )
+        and type(olds[0][key]) in _ID_TYPES
+    )
+
+
+_ID_TYPES: Final = frozenset({str, bytes, int, float})
+"""Of values of a key: numbers are bytes, at a glance as orjson reads them."""
 
 
 def _key_of(olds: list[Tree], news: list[Tree], below: Site, *, keep: bool) -> str | None:

@@ -126,10 +126,21 @@ def settled_text(text: str, name: str = "") -> Settled:
 
 @lru_cache(maxsize=4_096)
 def _settled_short(text: str, name: str) -> Settled:
+    if _tells_nothing(name):  # the two forms that are by far the most frequent
+        if _MOMENT.fullmatch(text):
+            return Settled("\0date T Z\0", (("date", text),))
+        if _WHOLE_UUID.fullmatch(text):
+            return Settled("\0uuid\0", (("uuid", text),))
     whole = settled_token(text, name)
     if whole is not None:
         return Settled(f"\0{whole.mark}\0", ((whole.rule, text),))
     return _settled_spans(text, planned=bool(name) and _is_planned(name))
+
+
+@lru_cache(maxsize=4_096)
+def _tells_nothing(name: str) -> bool:
+    """Tell whether only the form of a value decides, and not the name."""
+    return _plain_name(name) not in _RULES_OF_NAME and not _is_planned(name)
 
 
 def volatile_header(name: str) -> str | None:
@@ -507,6 +518,10 @@ _ASK: Final = r"(?P<ask>[?&](?:amp;)?(?P<param>[A-Za-z0-9_.~-]{1,60})=)(?P<given
 _SPAN: Final = re.compile(
     f"{_DATE}|{_BASIC}|{_HTTP}|{_LOG}|{_UUID}|{_JWT}|{_PLACEHOLDER}|{_PORT}|{_ADDRESS}|{_POLICY_NONCE}|{_HIDDEN}|{_ASK}"
 )
+_MOMENT: Final = re.compile(
+    rf"(?!1970-01-01){_YEAR}-{_MONTH_NUMBER}-{_DAY}T(?!00:00:00(?:\.0+)?Z){_CLOCK}:[0-5]\d(?:\.\d{{1,9}})?Z"
+)
+_WHOLE_UUID: Final = re.compile(_UUID)
 _MAYBE: Final = re.compile(
     r"\d[T:t -]\d|\d-[0-9a-fA-F]{4}|eyJ|REDACTED-|redacted-|[=:( ]0x|nonce|[?&][\w.;~-]+=|\bname=|:\d|%3A"
     r"|[a-fA-F]-[0-9a-fA-F]{4}-|\d'?, \d|port=|\d(?:\+|%20)\d|/[A-Z]"

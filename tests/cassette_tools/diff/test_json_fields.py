@@ -241,6 +241,12 @@ def test_a_thousand_levels_do_not_exhaust_the_stack() -> None:
     assert not compare(old, answered('{"a": [' * 500 + "1" + "]}" * 500), PLAIN).changes
 
 
+@pytest.mark.parametrize("empty", ["[]", "{}"])
+def test_what_is_empty_beside_a_change_deep_down_is_no_change(empty: str) -> None:
+    old, new = (f"{'[' * 70}{empty}, {number}{']' * 70}" for number in (1, 2))
+    assert found(answered(old), answered(new)) == [f"changed response json $[0]{'[0]' * 68}[1]: 1 -> 2"]
+
+
 def test_many_changes_are_counted_and_only_the_first_are_listed() -> None:
     old, new = (as_json([{"id": at, "v": at + more} for at in range(60_000)]) for more in (0, 1))
     compared = compare(old, new, PLAIN)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cassette_tools.diff import volatile
 from cassette_tools.diff.volatile import (
     KINDS,
     blanked,
@@ -431,3 +432,32 @@ def test_hostile_texts_take_linear_time() -> None:
         cost(piece * 100)
         half, whole = cost(piece * 10_000), cost(piece * 20_000)
         assert whole < 6 * half + 0.2, piece
+
+
+NEARLY = [
+    "2026-03-15T21:45:38Z",
+    "2026-03-15T21:45:38.5Z",
+    "2026-03-15T00:00:00Z",
+    "2026-03-15T00:00:00.000Z",
+    "2026-03-15T00:00:00.001Z",
+    "1970-01-01T10:00:00Z",
+    "2026-03-15T21:45:60Z",
+    "2026-03-15T21:45Z",
+    "2026-03-15 21:45:38Z",
+    "2026-03-15T21:45:38+00:00",
+    "2026-03-15T21:45:38Z.",
+    "0f8fad5b-d9cb-469f-a165-70867728950e",
+    "20261231-d9cb-469f-a165-70867728950e",
+    "0f8fad5b-d9cb-069f-a165-70867728950e",
+    "00000000-0000-0000-0000-000000000000",
+]
+
+
+@pytest.mark.parametrize("text", NEARLY)
+@pytest.mark.parametrize("name", ["", "at", "ts", "due_at", "timestamp", "request_id", "state", "expires", "_"])
+def test_the_quick_look_at_a_whole_value_says_what_the_long_one_says(
+    monkeypatch: pytest.MonkeyPatch, text: str, name: str
+) -> None:
+    quick = volatile._settled_short.__wrapped__(text, name)
+    monkeypatch.setattr(volatile, "_tells_nothing", lambda name: False)
+    assert quick == volatile._settled_short.__wrapped__(text, name)
