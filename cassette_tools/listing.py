@@ -7,11 +7,11 @@ interaction again.
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from cassette_tools.shell_word import shell_word
 from cassette_tools.summary import bad_line
 from recorder.errors import UsageError
 
@@ -83,9 +83,7 @@ def find(lines: Iterable[Line], number: int, *, name: str) -> tuple[Line, dateti
             if count == number:
                 return line, began
     last = f"the last one is number {count}" if count else "there are none"
-    raise UsageError(
-        f"{name}: there is no interaction {number}: {last}. See: ctools inspect {shlex.quote(name)} --list"
-    )
+    raise UsageError(f"{name}: there is no interaction {number}: {last}. See: ctools inspect {shell_word(name)} --list")
 
 
 def _entry(number: int, head: Mapping[str, Any], began: datetime | None) -> Entry:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import stat
 import sys
 from pathlib import Path
@@ -165,8 +164,10 @@ def _target(cassette: str, output: str | None, *, force: bool) -> Path | None:
     if target.is_dir():
         raise UsageError(f"{target} is a folder; name a file in it.")
     if Path(cassette).is_dir():
+        from cassette_tools.shell_word import shell_word
+
         raise UsageError(
-            f"{cassette} is a folder, and a report is of one cassette. See: ctools inspect {shlex.quote(cassette)}"
+            f"{cassette} is a folder, and a report is of one cassette. See: ctools inspect {shell_word(cassette)}"
         )
     if not target.parent.is_dir():
         raise UsageError(f"{target}: there is no folder {target.parent}. Make it first, or choose another path.")

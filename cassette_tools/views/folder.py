@@ -7,7 +7,6 @@ names every key.
 
 from __future__ import annotations
 
-import shlex
 import sys
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +15,7 @@ import orjson
 from rich.text import Text
 
 from cassette_tools.folder import LOOKED_AT, UNKNOWN_TO_SCAN
+from cassette_tools.shell_word import shell_word
 from cassette_tools.views.console import Column, Page, shown
 from cassette_tools.views.escape import json_safe
 from cassette_tools.views.figures import count_text, size_text
@@ -146,7 +146,7 @@ def _span(totals: Totals) -> str:
 def _show_odd(folder: Folder, page: Page, unscannable: int) -> None:
     """Say what each flag means, and what to do about it."""
     flags, totals = folder.totals.flags, folder.totals
-    place = shlex.quote(folder.folder)
+    place = shell_word(folder.folder)
     days = f"{folder.stale_after:,g}"
     scan = f"{count_text(totals.secrets, 'place')} that look like secrets. See where: ctools scan {place}"
     if totals.secrets == 1:

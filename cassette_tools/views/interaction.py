@@ -6,12 +6,12 @@ or none (see `console`). Nothing here reads a file or decides anything. What is 
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
 from cassette_tools.content import hex_lines
+from cassette_tools.shell_word import shell_word
 from cassette_tools.views.console import Page, shown
 from cassette_tools.views.escape import visible
 from cassette_tools.views.figures import count_text, duration_text, moment_text, size_text
@@ -151,7 +151,7 @@ def _show_body(body: Body | None, content: Content | None, part: str, number: in
         _say(Text(f"Cut here: the first {size_text(content.shown)} are shown.", style="yellow"), page)
     if cut or content.kind == "binary":
         option = "" if part == "response" else " --part request"
-        command = f"ctools inspect {shlex.quote(facts.name)} {number} --body{option} -o FILE"
+        command = f"ctools inspect {shell_word(facts.name)} {number} --body{option} -o FILE"
         page.line(shown(f"All of it: {command}", "dim"))
 
 

@@ -6,13 +6,13 @@ escaped there; numbers become words here (see `figures`). Memory: the summary's 
 
 from __future__ import annotations
 
-import shlex
 from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from cassette_tools.shell_word import shell_word
 from cassette_tools.views.escape import visible
 from cassette_tools.views.figures import count_text, duration_text, moment_text, size_text
 from cassette_tools.views.html import render
@@ -117,7 +117,7 @@ def left_out(report: Report, facts: Facts) -> list[str]:
         cut = count_text(report.cut_bodies, "body is cut", "bodies are cut")
         said.append(
             f"{cut}, for being longer than {size_text(report.body_limit)}. All of one: "
-            f"ctools inspect {shlex.quote(facts.name)} NUMBER --body -o FILE"
+            f"ctools inspect {shell_word(facts.name)} NUMBER --body -o FILE"
         )
     return said
 
@@ -403,7 +403,7 @@ def _data_facts(report: Report, facts: Facts) -> str:
     name = facts.name.encode("utf-8", "backslashreplace").decode()
     known = {
         "name": visible(name),
-        "quoted": visible(shlex.quote(name)),
+        "quoted": shell_word(name),
         "firsts": report.firsts,
         "bodyLimit": report.body_limit,
         "rows": report.rows,
