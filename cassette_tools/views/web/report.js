@@ -200,7 +200,7 @@
 
   const TERMS = {
     status: statusTest,
-    is: (value) => FLAGS[value] ?? null,
+    is: (value) => (Object.hasOwn(FLAGS, value) ? FLAGS[value] : null),
     method: (value) => (row) => row.method.toLowerCase() === value,
     host: (value) => (row) => row.host.includes(value),
     type: (value) => (row) => row.type.includes(value),

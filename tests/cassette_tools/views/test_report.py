@@ -292,6 +292,7 @@ FILTERS: list[tuple[str, list[int]]] = [
     ("-/e/", []),
     ('"limit=5"', [1]),
     ("status:nonsense", []),
+    ("is:constructor", []),
     ("/[/", []),
 ]
 
