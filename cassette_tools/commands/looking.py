@@ -252,7 +252,10 @@ def _ranking(asked: Asked, rank: Rank) -> None:
         _say(f"{opened.name}: there are no interactions to rank.")
     elif unknown:
         why = "" if opened.format == "jsonl" else f", in {opened.title}"
-        _say(f"{opened.name}: of {unknown:,} of {_count(ranking.seen)} it is not known how long they took{why}.")
+        if unknown == ranking.seen:
+            _say(f"{opened.name}: it does not tell how long interactions took{why}. --largest ranks them by size.")
+        else:
+            _say(f"{opened.name}: of {unknown:,} of {_count(ranking.seen)} it is not known how long they took{why}.")
 
 
 def duplicates(asked: Asked) -> None:

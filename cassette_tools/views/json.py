@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cassette_tools.summary import Count, Diagnosis, Run, Sizes, Summary, Traffic
     from cassette_tools.tally import Tally
 
-__all__ = ["dumped", "file_object", "print_duplicate", "print_entry", "print_interaction", "print_summary"]
+__all__ = ["dumped", "file_object", "print_duplicate", "print_entry", "print_interaction", "print_summary", "rounded"]
 
 
 def print_summary(summary: Summary, facts: Facts, stream: TextIO | None = None) -> None:
@@ -220,7 +220,7 @@ def _traffic_row(row: Traffic) -> dict[str, Any]:
         "errors": row.errors,
         "bytes_sent": row.bytes_sent,
         "bytes_received": row.bytes_received,
-        "mean_ms": row.total_ms / row.timed if row.timed else None,
+        "mean_ms": rounded(row.total_ms / row.timed) if row.timed else None,
         "slowest_ms": row.slowest_ms if row.timed else None,
     }
 
@@ -237,11 +237,16 @@ def _sizes(sizes: Sizes) -> dict[str, Any]:
     }
 
 
+def rounded(milliseconds: float) -> float:
+    """Return a sum or a mean without the last digits, which depend on the order in which numbers were added."""
+    return round(milliseconds, 6)
+
+
 def _percentiles(histogram: Histogram) -> dict[str, Any]:
     count = histogram.count
     return {
         "count": count,
-        "mean": histogram.total / count if count else None,
+        "mean": rounded(histogram.total / count) if count else None,
         **{f"p{percent}": histogram.percentile(percent) for percent in (50, 90, 95, 99)},
         "largest": histogram.largest if count else None,
     }

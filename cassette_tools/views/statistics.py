@@ -15,7 +15,7 @@ from rich.text import Text
 from cassette_tools.statistics import TABLES, Measured
 from cassette_tools.views.console import Column, Page, shown
 from cassette_tools.views.figures import count_text, duration_text, size_text
-from cassette_tools.views.json import dumped, file_object
+from cassette_tools.views.json import dumped, file_object, rounded
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -171,7 +171,7 @@ def _object(row: Measured) -> dict[str, Any]:
         "errors": row.errors,
         "bytes_sent": row.bytes_sent,
         "bytes_received": row.bytes_received,
-        "time_ms": {"total": row.total_ms if row.latency.count else None, **_percentiles(row.latency)},
+        "time_ms": {"total": rounded(row.total_ms) if row.latency.count else None, **_percentiles(row.latency)},
         "response_size": _percentiles(row.size),
     }
 

@@ -214,11 +214,8 @@ def _show_traffic(title: str, noun: str, tally: Tally[Traffic], page: Page, top:
         rows = [row[:_TIMES_AT] + row[_TIMES_AT + len(_TIMES) :] for row in rows]
     page.table(columns, rows)
     if tally.was_cut:
-        page.line(
-            Text(
-                f"  There were too many different {title} to count each: these counts are lower bounds.", style="yellow"
-            )
-        )
+        text = f"There were too many different {title} to count each: these counts are lower bounds."
+        _say(page, Text(text, style="yellow"))
 
 
 _TIMES: Final = ("mean", "slowest")
@@ -249,7 +246,9 @@ def _show_failures(summary: Summary, page: Page, top: int) -> None:
     rest = summary.failures.rest(top).count
     if rest:
         rows.append([Text(f"{rest:,}"), Text("-"), Text("others", style="dim")])
-    page.table([Column("count"), Column("phase", right=False), Column("type", right=False, flexible=True)], rows)
+    page.table(
+        [Column("count"), Column("phase", right=False, rank=1), Column("type", right=False, flexible=True)], rows
+    )
 
 
 def _show_sizes(summary: Summary, page: Page) -> None:
@@ -368,11 +367,17 @@ def _show_diagnoses(summary: Summary, page: Page) -> None:
         process = summary.processes.rows.get(token)
         name = process.program if process is not None and process.program else f"process {token}"
         page.heading("")
-        page.line(shown(f"diagnosis of {name} ({count_text(sample.count, 'sample')})", "bold"))
+        title = shown(f"diagnosis of {name} ({count_text(sample.count, 'sample')})", "bold")
+        page.line(title if page.width is None else page.cut(title, page.width))
         _show_diagnosis(sample, page)
     left = len(summary.diagnoses.rows) - _DIAGNOSES_SHOWN
     if left > 0:
-        page.line(f"  There are samples of {count_text(left, 'more process', 'more processes')}; --json has them all.")
+        _say(page, f"There are samples of {count_text(left, 'more process', 'more processes')}; --json has them all.")
+
+
+def _say(page: Page, text: Text | str) -> None:
+    """Print a sentence of ours below a table, in lines that fit."""
+    page.fact("", text, indent=2)
 
 
 def _show_diagnosis(sample: Diagnosis, page: Page) -> None:

@@ -466,6 +466,22 @@ def test_every_key_of_the_json_is_documented(path: Path, capsys: pytest.CaptureF
     assert undocumented == set()
 
 
+def test_means_do_not_tell_in_which_order_numbers_were_added(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    totals = [0.1, 0.2, 0.3, 0.7, 1e6, 3.3]
+    said = []
+    for ordered in (totals, totals[::-1]):
+        cassette = Cassette()
+        for total in ordered:
+            cassette.get("https://h/a", total=total)
+        path = cassette.write(tmp_path / "c.jsonl")
+        summary, stats = json.loads(run(capsys, path, "--json")), json.loads(run(capsys, path, "--stats", "--json"))
+        said.append([summary["timings_ms"]["total"]["mean"], summary["hosts"]["rows"], stats["all"]["time_ms"]])
+    assert said[0] == said[1]
+    assert said[0][0] == 166667.433333
+
+
 def test_a_list_as_json_lines(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     entries = [json.loads(line) for line in run(capsys, path, "--list", "--json").splitlines()]
     assert [one["number"] for one in entries] == [1, 2, 3, 4]
@@ -583,6 +599,8 @@ def test_no_bytes_of_the_file_are_in_an_error_message(tmp_path: Path) -> None:
 def test_lists_and_tables_fit_the_terminal(columns: int, arguments: list[str], tmp_path: Path) -> None:
     cassette = small().get("https://example.com/漢字漢字漢字漢字/" + "long/" * 50)
     cassette.get("https://" + "x" * 200 + ".example.com/", client="c" * 200)
+    cassette.interaction(status=None, body=None, error={"phase": "p" * 120, "type": "E", "message": "m"})
+    cassette.process(program="long-program-" * 20)
     cassette.diagnosis(memory={"private_dirty" * 5: 1}, growth=[{"site": "y" * 200, "size_diff": 1, "count_diff": 1}])
     path = cassette.end().write(tmp_path / "c.jsonl")
     terminal = ctools_on_terminal("inspect", path, *arguments, columns=columns)

@@ -280,6 +280,9 @@ def test_rankings_and_errors_of_a_recording(tmp_path: Path, capsys: pytest.Captu
     assert numbers(run(capsys, path, "--errors", "--only", "~u /c")[0]) == [4]
     assert run(capsys, path, "--errors", "--only", "~u /b") == ("", f"{path}: no errors among 1 interaction.\n")
     assert run(capsys, path, "--slowest", "--only", "~u /x") == ("", f"{path}: there are no interactions to rank.\n")
+    untimed = Cassette().get(timings_ms={}).write(tmp_path / "untimed.jsonl")
+    told = "it does not tell how long interactions took. --largest ranks them by size."
+    assert run(capsys, untimed, "--slowest")[1] == f"{untimed}: {told}\n"
 
 
 def test_what_ranks_stands_beside_the_number_on_a_terminal_of_any_width(tmp_path: Path) -> None:
