@@ -12,10 +12,11 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cassette_tools.commands.reading import FromFormat, Only, ReadingMode, mode_of
 from cassette_tools.interruption import stoppable
 from recorder.errors import NotACassetteError, OutputError, RecorderError, UsageError
 
@@ -25,11 +26,8 @@ if TYPE_CHECKING:
     from cassette_tools.conversion_plan import Job
     from cassette_tools.convert import Conversion, Given, Outcome
     from cassette_tools.formats import Format
-    from recorder.journal.read import Mode
 
 __all__ = ["convert"]
-
-_MODES: Final = ("tail", "strict", "skip")
 
 
 def _show_formats(wanted: bool) -> None:
@@ -53,13 +51,8 @@ def convert(
     to: Annotated[
         str | None, typer.Option("--to", metavar="FORMAT", help="The format to write (--formats); else -o tells it.")
     ] = None,
-    source: Annotated[
-        str | None, typer.Option("--from", metavar="FORMAT", help="The format to read; else its content tells it.")
-    ] = None,
-    only: Annotated[
-        str | None,
-        typer.Option("--only", metavar="FILTER", help="Take the interactions that match: '~m POST & ~c 500'."),
-    ] = None,
+    source: FromFormat = None,
+    only: Only = None,
     style: Annotated[
         str, typer.Option("--style", metavar="exact|readable", help="How vcrpy YAML is laid out: readable for review.")
     ] = "exact",
@@ -67,10 +60,7 @@ def convert(
         bool, typer.Option("--strict", help="Write nothing where something would be lost; exit 1.")
     ] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Read the output back and compare.")] = False,
-    mode: Annotated[
-        str,
-        typer.Option("--mode", metavar="tail|strict|skip", help="Which damage of a JSONL cassette to put up with."),
-    ] = "tail",
+    mode: ReadingMode = "tail",
     force: Annotated[bool, typer.Option("--force", help="Replace what exists.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done and lost as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")] = False,
@@ -230,14 +220,7 @@ def _given(source: str | None, mode: str, only: str | None) -> Given:
         from cassette_tools.filter import compile_filter
 
         wanted = compile_filter(only)
-    return Given(source, _mode(mode), wanted)
-
-
-def _mode(value: str) -> Mode:
-    for mode in _MODES:
-        if value == mode:
-            return mode
-    raise UsageError(f"{value!r} is no mode. Use one of: {', '.join(_MODES)}.")
+    return Given(source, mode_of(mode), wanted)
 
 
 def _known(target: Format | None) -> Format:

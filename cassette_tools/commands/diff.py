@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 
+from cassette_tools.commands.reading import FromFormat, Only, ReadingMode, mode_of
 from cassette_tools.diff.model import SEVERITIES
 from recorder.errors import NotACassetteError, UsageError
 
@@ -24,13 +25,11 @@ if TYPE_CHECKING:
     from cassette_tools.diff.folders import FolderComparison
     from cassette_tools.diff.model import Severity
     from cassette_tools.draft import Draft
-    from recorder.journal.read import Mode
 
     Compared: TypeAlias = Comparison | FolderComparison
 
 __all__ = ["diff"]
 
-_MODES: Final = ("tail", "strict", "skip")
 _NEVER: Final = "never"
 
 
@@ -47,10 +46,7 @@ def diff(
             help="Do not compare this: header:x-build, json:$.items[*].id. May be repeated.",
         ),
     ] = None,
-    only: Annotated[
-        str | None,
-        typer.Option("--only", metavar="FILTER", help="Take the interactions that match, on both sides: '~u /ads'."),
-    ] = None,
+    only: Only = None,
     keep_volatile: Annotated[
         bool, typer.Option("--keep-volatile", help="Compare dates, request ids, signatures and the like, too.")
     ] = False,
@@ -70,16 +66,8 @@ def diff(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing; the exit code tells.")] = False,
-    source: Annotated[
-        str | None,
-        typer.Option(
-            "--from", metavar="FORMAT", help="The format of both (ctools convert --formats); else by content."
-        ),
-    ] = None,
-    mode: Annotated[
-        str,
-        typer.Option("--mode", metavar="tail|strict|skip", help="Which damage of a JSONL cassette to put up with."),
-    ] = "tail",
+    source: FromFormat = None,
+    mode: ReadingMode = "tail",
 ) -> None:
     """Show what changed between two cassettes, or two folders of them.
 
@@ -125,7 +113,7 @@ class _Asked:
         from cassette_tools.selection import wanted_by
 
         self.rules = Rules.of(ignore or (), keep_volatile=keep_volatile)
-        self.mode = _mode(mode)
+        self.mode = mode_of(mode)
         self.source = source
         self.only = only
         wanted_by(only)
@@ -193,13 +181,6 @@ def _closing(compared: Compared) -> Iterator[None]:
         return
     with compared:
         yield
-
-
-def _mode(value: str) -> Mode:
-    for mode in _MODES:
-        if value == mode:
-            return mode
-    raise UsageError(f"{value!r} is no mode. Use one of: {', '.join(_MODES)}.")
 
 
 # -- the exit code

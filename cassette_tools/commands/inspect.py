@@ -11,16 +11,16 @@ import typer
 
 from cassette_tools.commands import looking
 from cassette_tools.commands.looking import Asked
+from cassette_tools.commands.reading import FromFormat, Only, ReadingMode, mode_of
 from recorder.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from recorder.journal.read import Mode, Part
+    from recorder.journal.read import Part
 
 __all__ = ["inspect"]
 
-_MODES: Final = ("tail", "strict", "skip")
 _PARTS: Final = ("request", "response")
 
 
@@ -50,10 +50,7 @@ def inspect(
     duplicates: Annotated[
         bool, typer.Option("--duplicates", help="List requests that were made more than once, with their answers.")
     ] = False,
-    only: Annotated[
-        str | None,
-        typer.Option("--only", metavar="FILTER", help="Take the interactions that match: '~m POST & ~c 500'."),
-    ] = None,
+    only: Only = None,
     export: Annotated[
         str | None,
         typer.Option("--export", metavar="curl|httpie|python", help="Print the request of NUMBER as a command."),
@@ -72,20 +69,8 @@ def inspect(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: one object, or one a line for a list.")] = False,
-    source: Annotated[
-        str | None,
-        typer.Option(
-            "--from", metavar="FORMAT", help="The format to read (ctools convert --formats); else by content."
-        ),
-    ] = None,
-    mode: Annotated[
-        str,
-        typer.Option(
-            "--mode",
-            metavar="tail|strict|skip",
-            help="Which damage to put up with: at the end of a run (tail), none (strict), or any (skip).",
-        ),
-    ] = "tail",
+    source: FromFormat = None,
+    mode: ReadingMode = "tail",
     top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="Rows of each table, of each ranking.")] = 10,
     stale_after: Annotated[
         float | None,
@@ -136,7 +121,7 @@ def inspect(
     }
     chosen = [name for name, given in ways.items() if given]
     _check(chosen, export=export, body=body, part=part, force=force, output=output, as_json=as_json)
-    asked = Asked(cassette, _mode(mode), source, only, as_json, top)
+    asked = Asked(cassette, mode_of(mode), source, only, as_json, top)
     if number is not None:
         if only is not None:
             raise UsageError("NUMBER shows one interaction, --only filters many: give one of them.")
@@ -229,13 +214,6 @@ _WAYS: Final[dict[str, Callable[[Asked], None]]] = {
     "--errors": looking.errors,
     "--duplicates": looking.duplicates,
 }
-
-
-def _mode(value: str) -> Mode:
-    for mode in _MODES:
-        if value == mode:
-            return mode
-    raise UsageError(f"{value!r} is no mode. Use one of: {', '.join(_MODES)}.")
 
 
 def _part(value: str) -> Part:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from cassette_tools.commands.reading import FromFormat, Only, ReadingMode, mode_of
 from recorder.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["report"]
 
-_MODES: Final = ("tail", "strict", "skip")
 _LIMIT: Final = 10_000
 _MOST_ROWS: Final = 200_000  # as in cassette_tools.report, which a test compares
 _BODY_LIMIT: Final = 65_536
@@ -40,10 +40,7 @@ def report(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
-    only: Annotated[
-        str | None,
-        typer.Option("--only", metavar="FILTER", help="Take the interactions that match: '~m POST & ~c 500'."),
-    ] = None,
+    only: Only = None,
     title: Annotated[
         str | None, typer.Option("--title", metavar="TEXT", help="The page's title. [default: the file's name]")
     ] = None,
@@ -57,20 +54,8 @@ def report(
         int,
         typer.Option("--body-limit", metavar="BYTES", min=0, max=_LONGEST_BODY, help="Bytes of each body in the page."),
     ] = _BODY_LIMIT,
-    source: Annotated[
-        str | None,
-        typer.Option(
-            "--from", metavar="FORMAT", help="The format to read (ctools convert --formats); else by content."
-        ),
-    ] = None,
-    mode: Annotated[
-        str,
-        typer.Option(
-            "--mode",
-            metavar="tail|strict|skip",
-            help="Which damage to put up with: at the end of a run (tail), none (strict), or any (skip).",
-        ),
-    ] = "tail",
+    source: FromFormat = None,
+    mode: ReadingMode = "tail",
 ) -> None:
     """Make one HTML page of a cassette, to look at in a browser.
 
@@ -93,7 +78,7 @@ def report(
         title=title,
         limits=(limit, body_limit),
         source=source,
-        mode=_mode(mode),
+        mode=mode_of(mode),
     )
 
 
@@ -141,13 +126,6 @@ def _write(
         _say(sentence)
     if (warning := unredacted(gathered.summary)) is not None:
         _say(warning)
-
-
-def _mode(mode: str) -> Mode:
-    if mode not in _MODES:
-        raise UsageError(f"{mode!r} is no mode of reading. Use one of {', '.join(_MODES)}.")
-    chosen: Mode = mode  # type: ignore[assignment] # one of them, as was just seen
-    return chosen
 
 
 def _target(cassette: str, output: str | None, *, force: bool) -> Path | None:
