@@ -200,7 +200,7 @@ def peak(count: int) -> int:
 
 
 def test_memory_does_not_grow_with_the_number_of_interactions() -> None:
-    small, large = peak(20_000), peak(200_000)
+    small, large = peak(20_000), peak(120_000)
     assert large - small < 48 * 1024
 
 

@@ -169,14 +169,24 @@ def test_a_recording_in_progress_is_compared_and_reported_as_far_as_it_came(
 
 
 @pytest.mark.parametrize("path", sorted({path.parent: path for path in FILES}.values()), ids=lambda path: path.name)
-def test_standard_input_is_looked_at_compared_and_reported(path: Path, tmp_path: Path) -> None:
+def test_standard_input_is_looked_at_compared_and_reported(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     if path.name == RUBY_CODE:
         path = path.with_name("vcr-1-by-hand-structs.yml")
     copy = tmp_path / path.name
     copy.write_bytes(path.read_bytes())
     for arguments in (["inspect", "-", "--stats"], ["diff", "-", str(copy), "--quiet"], ["report", "-", "-o", "-"]):
+        with path.open() as given:
+            monkeypatch.setattr(sys, "stdin", given)
+            good(capsys, *arguments)
+
+
+def test_a_pipe_is_looked_at_compared_and_reported(tmp_path: Path) -> None:
+    copy = tmp_path / "copy.yaml"
+    copy.write_bytes((FIXTURES / "vcrpy-yaml" / "vcrpy-9.4.2-requests.yaml").read_bytes())
+    for arguments in (["inspect", "-", "--stats"], ["diff", "-", str(copy), "--quiet"], ["report", "-", "-o", "-"]):
         command = [sys.executable, "-m", "cassette_tools", *arguments]
-        with path.open("rb") as given:
-            done = subprocess.run(command, stdin=given, capture_output=True, env=environment(), check=False)
-        assert done.returncode == 0, done.stderr
+        done = subprocess.run(command, input=copy.read_bytes(), capture_output=True, env=environment(), check=False)
+        assert (done.returncode, done.stderr if arguments[0] == "diff" else b"") == (0, b"")
         assert b"Traceback" not in done.stderr

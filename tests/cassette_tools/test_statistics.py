@@ -134,7 +134,7 @@ def test_a_flood_of_different_everything_stays_in_bounds() -> None:
     statistics = Statistics()
     tracemalloc.start()
     try:
-        for number in range(12_000):
+        for number in range(5_000):
             mark = f"{number}-" + "x" * 1000
             statistics.take(
                 "interaction",
@@ -152,7 +152,7 @@ def test_a_flood_of_different_everything_stays_in_bounds() -> None:
     assert peak < 60_000_000
     for table in statistics.tables.values():
         assert table.was_cut
-        assert sum(row.count for row in table.rows.values()) + table.others.count == 12_000
+        assert sum(row.count for row in table.rows.values()) + table.others.count == 5_000
 
 
 MEMORY = """
@@ -167,7 +167,7 @@ peaks = []
 for number in range(int(sys.argv[1])):
     request = head["request"] | {"url": f"https://h{number % 9973}.example/a{number}x/b{number // 7}y"}
     statistics.take("interaction", head | {"request": request, "timings_ms": {"total": number / 10}})
-    if number in (100_000, int(sys.argv[1]) - 1):
+    if number in (15_000, int(sys.argv[1]) - 1):
         peaks.append(peak_kib())
 print(*peaks)
 """
@@ -180,7 +180,7 @@ def peaks(count: int) -> tuple[int, int]:
 
 
 def test_memory_does_not_grow_with_the_number_of_different_endpoints() -> None:
-    first, last = peaks(200_000)
+    first, last = peaks(45_000)
     assert last < first + 3000
     assert last < 100_000
 
