@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from cassette_tools.diff.rules import Rules
     from cassette_tools.interaction import Body, Interaction, Request, Response
     from cassette_tools.source import Facts, OpenCassette
-    from recorder.journal.read import Line, Mode, Part
+    from recorder.journal.read import Mode, Part
 
 __all__ = ["Comparison", "compare_cassettes"]
 
@@ -176,11 +176,8 @@ class _Input:
     origin: str | None
     reopen: Callable[[], OpenCassette]
 
-    def line(self, place: int, *, contents: bool) -> Line:
-        return self.prints.again(self.opened.reader, place, contents=contents)
-
     def interaction(self, place: int, *, contents: bool) -> Interaction:
-        return interaction_of(self.line(place, contents=contents))
+        return interaction_of(self.prints.again(self.opened.reader, place, contents=contents))
 
 
 class _Reading:
@@ -384,7 +381,7 @@ class _Pairs:
         own = limits_of(side.opened.format, interaction.origin)
         missing = missing_from(interaction, limits_of(other.opened.format, other.origin), own)
         if missing is not None:
-            self._ignore([missing])
+            self._totals.ignore({missing: 1})
             self._pass_over(side)
             return None
         shown = _side(interaction, side.prints.number[place])
@@ -408,15 +405,22 @@ class _Pairs:
             if aside is not None and same_bodies:
                 self._same(aside)
                 return None
-        one = self._old.line(place.old, contents=not same_bodies)
-        other = self._new.line(place.new, contents=not same_bodies)
-        if aside is not None and self._may_glance:
-            seen = volatile_in_answers(one, other, self._rules)
-            if seen is not None:
-                self._same(aside)
-                self._ignore(seen)
+            seen = None if aside is None else self._volatile_in_bodies(place)
+            if aside is not None and seen is not None:
+                self._same({**aside, **seen})
                 return None
-        return self._compared(place, interaction_of(one), interaction_of(other), aside, same_bodies=same_bodies)
+        one = self._old.interaction(place.old, contents=not same_bodies)
+        other = self._new.interaction(place.new, contents=not same_bodies)
+        return self._compared(place, one, other, aside, same_bodies=same_bodies)
+
+    def _volatile_in_bodies(self, place: Place) -> dict[Ignored, int] | None:
+        """Tell at a glance what differs in the bodies, where only volatile things do. None: that is not certain."""
+        old, new = self._old, self._new
+        if not (self._may_glance and old.prints.plain[place.old] and new.prints.plain[place.new]):
+            return None
+        before = old.prints.contents(old.opened.reader, place.old)
+        after = new.prints.contents(new.opened.reader, place.new)
+        return None if before is None or after is None else volatile_in_answers(before, after, self._rules)
 
     def _compared(
         self, place: Place, one: Interaction, other: Interaction, aside: dict[Ignored, int] | None, *, same_bodies: bool
@@ -446,11 +450,6 @@ class _Pairs:
         counts = self._ignored
         for one, number in ignored.items():
             counts[one] = counts.get(one, 0) + number
-
-    def _ignore(self, found: Iterable[Ignored]) -> None:
-        counts = self._ignored
-        for one in found:
-            counts[one] = counts.get(one, 0) + 1
 
 
 def _are_alike(old: _Input, new: _Input) -> bool:

@@ -15,15 +15,16 @@ import hashlib
 import pickle
 from array import array
 from functools import lru_cache
-from itertools import groupby
 from operator import itemgetter
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
+from cassette_tools.diff.contents import is_plain_json
 from cassette_tools.diff.headers import apart
 from cassette_tools.diff.urls import canonical_url, loose_url
 from cassette_tools.diff.volatile import volatile_header
+from cassette_tools.interaction import header
 from cassette_tools.summary import bad_line
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from cassette_tools.diff.headers import Apart
     from cassette_tools.diff.model import Ignored
     from cassette_tools.diff.rules import Rules
+    from cassette_tools.interaction import Headers
     from cassette_tools.selection import Wanted
     from recorder.journal.read import Line, Part, Pieces, Reader
 
@@ -41,7 +43,10 @@ LINE_TYPES: Final = ("interaction",)
 """The line types that are wanted."""
 
 MOST_CACHED: Final = 20_000
-"""URLs of which the keys are kept."""
+"""URLs of which the keys are kept; as many headers of which is kept what becomes of them."""
+
+_MOST_TAKEN: Final = 2_000
+"""Messages of which is kept what became of their headers, by their values."""
 
 _MOST_SHAPES: Final = 50_000
 """Different sets of things set aside. Interactions with yet another one are loaded to be compared."""
@@ -77,6 +82,7 @@ class Fingerprints:
     - `shape`: which volatile things its headers have, as the place of their names in `shapes`; their values' numbers
       stand in `values` from `aside` on.
     - `origins`: from which families of formats interactions were converted, None for those that were recorded.
+    - `plain`: 1 where its answer's body says that it is JSON and stands in its line, see `glance`.
     - `number`: its place in the cassette, from 1. `line`, `offset`, `size`, `version`, `pieces`: see `Reader.again`.
     """
 
@@ -92,6 +98,7 @@ class Fingerprints:
         "offset",
         "origins",
         "pieces",
+        "plain",
         "shape",
         "shapes",
         "size",
@@ -112,6 +119,7 @@ class Fingerprints:
         self.line = array("I")
         self.number = array("I")
         self.version = bytearray()
+        self.plain = bytearray()
         self.origins: set[str | None] = set()
         self.pieces: dict[int, dict[str, Pieces]] = {}
         self.shape = array("I")
@@ -128,7 +136,7 @@ class Fingerprints:
 
     def save(self, file: IO[bytes]) -> None:
         """Write all of it, one array after the other: no second copy is made of any."""
-        rest = (self.version, self.origins, self.pieces, self.shapes)
+        rest = (self.version, self.plain, self.origins, self.pieces, self.shapes)
         pickle.dump((rest, len(self), len(self.values)), file, pickle.HIGHEST_PROTOCOL)
         for name in _ARRAYS:
             getattr(self, name).tofile(file)
@@ -138,7 +146,7 @@ class Fingerprints:
         """Read what `save` wrote. Raises EOFError."""
         prints = cls()
         rest, count, values = pickle.load(file)  # noqa: S301 - of a process that was forked here
-        prints.version, prints.origins, prints.pieces, prints.shapes = rest
+        prints.version, prints.plain, prints.origins, prints.pieces, prints.shapes = rest
         prints.shapes = [tuple(map(_one, names)) for names in prints.shapes]
         for name in _ARRAYS:
             getattr(prints, name).fromfile(file, values if name == "values" else count)
@@ -154,6 +162,20 @@ class Fingerprints:
             version=self.version[place],
             contents=contents,
         )
+
+    def contents(self, reader: Reader, place: int) -> dict[str, Any] | None:
+        """Read the contents of an interaction's bodies again, as they were; None where they are not.
+
+        Raises CassetteReadError, UsageError.
+        """
+        data = reader.contents_at(self.offset[place], self.size[place])
+        if hash(data) != self.bodies[place] or not data.startswith(b","):
+            return None
+        try:
+            found: dict[str, Any] = orjson.loads(b"{" + data[1:])["bodies"]
+        except (orjson.JSONDecodeError, KeyError):
+            return None
+        return found
 
     def ignored(self, place: int, other: Fingerprints, beside: int) -> dict[Ignored, int] | None:
         """Tell which of the things set aside differ between two interactions; None where that is not known."""
@@ -267,6 +289,7 @@ class _Taking:
         prints.head.append(whole)
         # Of bodies in pieces it is known by their descriptions only what is in them.
         prints.bodies.append(hash(contents) if line.pieces is None else hash((contents, asked, answered)))
+        prints.plain.append(_is_plain(request, response) if line.pieces is None else False)
         self._set_aside(tuple(names), values)
 
     def _place(self, line: Line, number: int) -> None:
@@ -315,123 +338,138 @@ class _Taking:
 
 
 class _Taken(NamedTuple):
-    """What becomes of a header: what is compared of it, the number of that, and what is set aside of it.
-
-    Of a header that is volatile by its name, whatever its value is, `values` is None: it is the value's own number.
-    """
+    """What becomes of headers: the number of what is compared of them, and what is set aside."""
 
     number: int
-    compared: tuple[tuple[str, str], ...]
     names: tuple[Ignored, ...]
-    values: tuple[int, ...] | None
+    values: tuple[int, ...]
 
 
 class _Plan(NamedTuple):
-    """How to take headers with certain names apart, in their order. `repeats`: some have one name.
+    """How to take headers with certain names apart.
 
-    For each: what becomes of it, or what became of it for each value that was met.
+    `volatile`: places of those that are volatile by their names, whatever their values are; of each is set aside what
+    `names` says, and is compared what is in `compared`. `others`: places of all others. `known`: what became of these,
+    together with `compared`, by their values.
     """
 
-    repeats: bool
-    headers: tuple[_Taken | dict[str, _Taken], ...]
+    volatile: tuple[int, ...]
+    names: tuple[Ignored, ...]
+    compared: tuple[tuple[str, str], ...]
+    others: tuple[int, ...]
+    known: dict[tuple[str, ...], _Taken]
 
 
 class _Headers:
-    """Takes headers of one kind of message apart, as `headers.apart` does, and remembers what it said of each."""
+    """Takes headers of one kind of message apart, as `headers.apart` does, and remembers what it said.
+
+    Messages of one kind have the same names of headers, and those that are not volatile the same few values.
+    """
 
     def __init__(self, rules: Rules, part: Part, *, of_head: bool = False) -> None:
         self._rules = rules
         self._part = part
         self._of_head = of_head
         self._plans: dict[tuple[str, ...], _Plan] = {}
-        self._names: dict[str, _Taken | dict[str, _Taken]] = {}
+        self._names: dict[str, Apart | None] = {}
+        self._lines: dict[tuple[str, str], Apart] = {}
         self._remembered = 0
 
     def settled(self, headers: list[list[str]], names: list[Ignored], values: list[int]) -> int:
-        """Give a number for what is compared of headers; adds what is not to `names` and `values`.
-
-        It is the sum of numbers for each name, for the order of names says nothing.
-        """
+        """Give a number for what is compared of headers; adds what is not to `names` and `values`."""
         called = tuple([name for name, _ in headers])
         plan = self._plans.get(called) or self._planned(called)
-        number = 0
-        compared: list[tuple[str, str]] = []
-        for how, (name, value) in zip(plan.headers, headers, strict=True):
-            if type(how) is dict:
-                taken: Any = how.get(value) or self._by_value(name, value, how)
-                if taken.names:
-                    names += taken.names
-                    values += taken.values
-            else:
-                taken = how
-                names += taken.names
-                values.append(_short_number(value))
-            number += taken.number
-            if plan.repeats:
-                compared += taken.compared
-        return (_sum(compared) if plan.repeats else number) & _BITS
+        moving = [headers[place][1] for place in plan.volatile]
+        "".join(moving)  # raises TypeError for what is no text
+        names += plan.names
+        values += [hash(value) & _SHORT for value in moving]
+        steady = tuple([headers[place][1] for place in plan.others])
+        taken = plan.known.get(steady) or self._taken(called, plan, steady)
+        if taken.names:
+            names += taken.names
+            values += taken.values
+        return taken.number
 
     def _planned(self, called: tuple[str, ...]) -> _Plan:
         if len(self._plans) >= MOST_CACHED or len(self._names) >= MOST_CACHED:
             self._plans.clear()
             self._names.clear()
-        small = {_text(name).lower() for name in called}
-        plan = _Plan(len(small) < len(called), tuple(map(self._by_name, called)))
+        found = [self._by_name(_text(name)) for name in called]
+        plan = _Plan(
+            tuple([place for place, one in enumerate(found) if one is not None]),
+            tuple([one.aside[0][0] for one in found if one is not None]),
+            tuple([line for one in found if one is not None for line in one.compared]),
+            tuple([place for place, one in enumerate(found) if one is None]),
+            {},
+        )
         self._plans[called] = plan
         return plan
 
-    def _by_name(self, name: str) -> _Taken | dict[str, _Taken]:
-        """Give what becomes of a header of this name, whatever its value is; else room for what depends on values."""
-        known = self._names.get(name)
-        if known is None:
-            known = self._names[name] = self._volatile(name) or {}
-        return known
+    def _by_name(self, name: str) -> Apart | None:
+        """Tell what becomes of a header that is volatile by its name; None where that depends on its value."""
+        if name not in self._names:
+            self._names[name] = None
+            if volatile_header(name.lower()) is not None:
+                first, second = self._apart([(name, _ONE)]), self._apart([(name, _OTHER)])
+                if first.compared == second.compared and [value for _, value in second.aside] == [_OTHER]:
+                    self._names[name] = first
+        return self._names[name]
 
-    def _volatile(self, name: str) -> _Taken | None:
-        if volatile_header(name.lower()) is None:
-            return None
-        first, second = self._apart(name, _ONE), self._apart(name, _OTHER)
-        if first.compared != second.compared or [value for _, value in second.aside] != [_OTHER]:
-            return None
-        return _Taken(_sum(first.compared), first.compared, (first.aside[0][0],), None)
-
-    def _by_value(self, name: str, value: str, known: dict[str, _Taken]) -> _Taken:
-        found = self._apart(name, _text(value))
-        taken = _Taken(
-            _sum(found.compared),
-            found.compared,
-            tuple([ignored for ignored, _ in found.aside]),
-            tuple([_short_number(one) for _, one in found.aside]),
-        )
+    def _taken(self, called: tuple[str, ...], plan: _Plan, values: tuple[str, ...]) -> _Taken:
+        """Take the headers apart that are not volatile by their names."""
+        compared = list(plan.compared)  # those of one name are all volatile by it or none: their order stays
+        names: list[Ignored] = []
+        numbers: list[int] = []
+        for place, value in zip(plan.others, values, strict=True):
+            pair = called[place], value
+            line = self._lines.get(pair) or self._line(pair)
+            compared += line.compared
+            for ignored, given in line.aside:
+                names.append(ignored)
+                numbers.append(hash(given) & _SHORT)
+        compared.sort(key=_NAME)
+        taken = _Taken(hash(tuple(compared)), tuple(names), tuple(numbers))
         self._remembered += 1
-        if self._remembered > MOST_CACHED:
+        if self._remembered > _MOST_TAKEN:
             self._remembered = 0
-            for one in self._names.values():
-                if type(one) is dict:
-                    one.clear()
-        known[value] = taken
+            for one in self._plans.values():
+                one.known.clear()
+        plan.known[values] = taken
         return taken
 
-    def _apart(self, name: str, value: str) -> Apart:
-        return apart([(name, value)], self._rules, self._part, of_head=self._of_head)
+    def _line(self, pair: tuple[str, str]) -> Apart:
+        if len(self._lines) >= MOST_CACHED:
+            self._lines.clear()
+        line = self._lines[pair] = self._apart([(pair[0], _text(pair[1]))])
+        return line
+
+    def _apart(self, headers: Headers) -> Apart:
+        return apart(headers, self._rules, self._part, of_head=self._of_head)
 
 
 _ONE: Final = "some value"
 _OTHER: Final = "another value, with 3 numbers: 1, 2 and 3"
 _NAME: Final = itemgetter(0)
-_BITS: Final = (1 << 61) - 1
-
-
-def _sum(compared: Iterable[tuple[str, str]]) -> int:
-    """Give the number of what is compared: of those with one name the order counts."""
-    lines = sorted(compared, key=_NAME)
-    return sum(hash((name, tuple([value for _, value in alike]))) for name, alike in groupby(lines, _NAME))
+_SHORT: Final = 0xFFFF_FFFF
+"""Bits of a number that only tells whether something is counted as ignored."""
 
 
 def _text(value: object) -> str:
     if type(value) is not str:
         raise TypeError(value)
     return value
+
+
+def _is_plain(request: dict[str, Any], response: dict[str, Any] | None) -> bool:
+    """Tell whether the body of an answer says that it is JSON, and the other one does not depend on its headers."""
+    if response is None or response["body"] is None:
+        return False
+    if request["body"] is not None and "multipart/" in (header(request["headers"], _TYPE) or ""):
+        return False  # boundaries may differ
+    return is_plain_json(header(response["headers"], _TYPE) or "")
+
+
+_TYPE: Final = "content-type"
 
 
 def _facts(body: dict[str, Any] | None) -> tuple[Any, ...] | None:
@@ -446,8 +484,3 @@ def _said_as_json(value: Any) -> bytes:  # noqa: ANN401 - a value of JSON
         return orjson.dumps(value)
     except orjson.JSONEncodeError:  # nested deeper than orjson writes, half a character
         return repr(value).encode("utf-8", "surrogatepass")
-
-
-def _short_number(text: object) -> int:
-    """Give a number of 32 bits for a text: they only tell whether something is counted as ignored."""
-    return hash(_text(text)) & 0xFFFF_FFFF

@@ -14,17 +14,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import orjson
 
-from cassette_tools.diff.contents import is_plain_json
 from cassette_tools.diff.json_fields import DEEP, Site, in_place, middle, said, site_of
 from cassette_tools.diff.volatile import rules_between, settled_number, settled_text
-from cassette_tools.interaction import header
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cassette_tools.diff.model import Ignored, Part
     from cassette_tools.diff.rules import Rules
-    from recorder.journal.read import Line
 
 __all__ = ["LONGEST", "volatile_in_answers", "volatile_in_json"]
 
@@ -35,37 +32,23 @@ _Leaf: TypeAlias = "tuple[str | int, str | int, Site]"
 _LEAVES: Final = frozenset({str, int})
 
 
-def volatile_in_answers(old: Line, new: Line, rules: Rules) -> list[Ignored] | None:
+def volatile_in_answers(old: dict[str, Any], new: dict[str, Any], rules: Rules) -> dict[Ignored, int] | None:
     """Give what differs and is ignored in the bodies of two answers, where nothing else in the bodies differs.
 
-    The lines are interactions with `contents`; of their heads it is known that no difference in them is a change.
+    `old` and `new` are the contents of bodies (`bodies` of docs/format.md), the answers' in their lines and JSON.
     """
-    here, there = old.contents or {}, new.contents or {}
-    if here.get("request") != there.get("request"):
+    if old.get("request") != new.get("request"):
         return None
-    before, after = _json_of(old, here), _json_of(new, there)
-    if before is None or after is None:
-        return None
-    return volatile_in_json(before, after, rules, "response")
-
-
-def _json_of(line: Line, contents: dict[str, Any]) -> str | None:
-    """Give the body of an answer, a text that says it is JSON and stands in the line."""
-    head = line.head
     try:
-        text = contents["response"]["text"]
-        request, response = head["request"], head["response"]
-        pieces = (request["body"] or {}).get("pieces"), response["body"].get("pieces")
-    except (KeyError, TypeError, AttributeError):
-        return None
-    if type(text) is not str or len(text) > LONGEST or pieces != (None, None) or "\x7f" in text:
-        return None
-    if contents.get("request") is not None and "multipart/" in (header(request["headers"], "content-type") or ""):
-        return None  # boundaries may differ
-    return text if is_plain_json(header(response["headers"], "content-type") or "") else None
+        before, after = old["response"]["text"], new["response"]["text"]
+        if len(before) > LONGEST or len(after) > LONGEST or "\x7f" in before or "\x7f" in after:
+            return None
+        return volatile_in_json(before, after, rules, "response")
+    except (KeyError, TypeError):
+        return None  # not as the format says: who reads all of it tells
 
 
-def volatile_in_json(old: str, new: str, rules: Rules, part: Part) -> list[Ignored] | None:
+def volatile_in_json(old: str, new: str, rules: Rules, part: Part) -> dict[Ignored, int] | None:
     """Give what differs and is ignored in two JSON texts of which nothing else differs, as `compare_json` finds it."""
     if rules.keep_volatile or rules.ignores(part, "json", "") is not None:
         return None
@@ -76,12 +59,14 @@ def volatile_in_json(old: str, new: str, rules: Rules, part: Part) -> list[Ignor
         return None
     if not _differ_in(old, new, leaves):
         return None
-    found: list[Ignored] = []
+    found: dict[Ignored, int] = {}
     for before, after, site in leaves:
         reasons = _reasons(before, after, site)
         if reasons is None:
             return None
-        found += [said(rule, site) for rule in reasons]
+        for rule in reasons:
+            one = said(rule, site)
+            found[one] = found.get(one, 0) + 1
     return found or None
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cassette_tools.diff.volatile import settled_text, settled_token, volatile_parameter
@@ -25,7 +26,10 @@ _URL: Final = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?://([^/?#]*))?([^?#]
 _AUTHORITY: Final = re.compile(r"(?:(.*)@)?(\[[^\]]*\]|[^:]*)(?::(\d*))?", re.DOTALL)
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443", "ws": "80", "wss": "443"}
 _LOOPBACK: Final = re.compile(r"127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|.*\.localhost|\[::1\]|0\.0\.0\.0")
-_PERCENT: Final = re.compile(r"%([0-9A-Fa-f]{2})")
+# Percent-encoded bytes that are written otherwise in a normal form: unreserved characters, and small digits.
+_PERCENT: Final = re.compile(
+    "%(2[DdEe]|3[0-9]|4[1-9A-Fa-f]|5[0-9AaFf]|6[1-9A-Fa-f]|7[0-9AaEe]|[0-9A-F][a-f]|[a-f][0-9A-Fa-f])"
+)
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _NUMBERS: Final = re.compile(r"\d{12,}")
 _LONG_ID: Final = re.compile(r"[0-9a-fA-F]{24,}|(?=[^\d]*\d)(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])[A-Za-z0-9_-]{20,}")
@@ -64,7 +68,7 @@ def split_url(url: str) -> Url:
     scheme = (scheme or "").lower()
     found = _AUTHORITY.fullmatch(authority or "")
     userinfo, host, port = found.groups() if found else (None, authority or "", None)
-    path = _without_dots(_plain_percent(path))
+    path = _without_dots(_plain_percent(path)) if "%" in path or "/." in path else path
     if authority is not None and not path:
         path = "/"
     return Url(
@@ -76,8 +80,8 @@ def parameters(query: str | None) -> list[tuple[str, str]]:
     """Give the parameters of a query or a form in their order, percent-encoding normalized, `+` kept."""
     if not query:
         return []
-    pairs = (piece.partition("=") for piece in query.split("&") if piece)
-    return [(_plain_percent(name), _plain_percent(value)) for name, _, value in pairs]
+    pieces = _plain_percent(query).split("&")  # no `&` and no `=` comes of it
+    return [(name, value) for name, _, value in [piece.partition("=") for piece in pieces if piece]]
 
 
 def settled_port(url: Url) -> str | None:
@@ -100,11 +104,16 @@ def _formed(url: str, rules: Rules, *, loose: bool) -> str:
 def _settled_query(query: str | None, rules: Rules, *, loose: bool) -> str:
     pairs = []
     for name, value in parameters(query):
-        if rules.ignores("request", "query", name) is not None:
+        if rules.ignored and rules.ignores("request", "query", name) is not None:
             continue
         pairs.append((name, value if rules.keep_volatile else _settled_value(name, value, loose=loose)))
-    pairs.sort(key=lambda pair: pair[0])  # stable: repeats keep their order
-    return "?" + "&".join(f"{name}={value}" for name, value in pairs) if pairs else ""
+    if not pairs:
+        return ""
+    pairs.sort(key=_NAME)  # stable: repeats keep their order
+    return "?" + "&".join([f"{name}={value}" for name, value in pairs])
+
+
+_NAME: Final = itemgetter(0)
 
 
 def _settled_value(name: str, value: str, *, loose: bool) -> str:

@@ -108,6 +108,9 @@ def rules_between(old: Settled, new: Settled) -> list[str] | None:
     """Give the rules of the volatile things in which two texts differ, each once; None where anything else differs."""
     if old.text != new.text:
         return None
+    if len(old.found) == 1:
+        (rule, before), (_, after) = *old.found, *new.found
+        return [rule] if before != after else []
     pairs = zip(old.found, new.found, strict=True)
     return list(dict.fromkeys(rule for (rule, before), (_, after) in pairs if before != after))
 

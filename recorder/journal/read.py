@@ -474,8 +474,14 @@ class Reader:
             if start >= 0 and end <= self._window.filled:
                 cut = buffer.find(_BODIES, start, end)
                 return bytes(buffer[start if cut < 0 else cut : end])
-        raw = self._raw(line)
-        return raw[max(raw.find(_BODIES), 0) :]
+        return _contents_of(self._raw(line))
+
+    def contents_at(self, offset: int, size: int) -> bytes:
+        """Give what `contents` gave of a line, by what the line said of itself. Only for a source that can seek.
+
+        What lies there now is not looked at. Raises CassetteReadError, UsageError.
+        """
+        return _contents_of(self._source.at(offset, size))
 
     def _raw(self, line: Line) -> bytes:
         if line is self._current:
@@ -688,6 +694,10 @@ def _parse(buffer: bytearray, start: int, end: int, *, contents: bool = False) -
         record.pop("text", None)
         record.pop("base64", None)
     return kind, record
+
+
+def _contents_of(raw: bytes) -> bytes:
+    return raw[max(raw.find(_BODIES), 0) :]
 
 
 def _object(data: bytes | bytearray | memoryview) -> dict[str, Any] | None:

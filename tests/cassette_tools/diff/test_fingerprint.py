@@ -104,3 +104,34 @@ def test_an_interaction_takes_about_seventy_bytes(tmp_path: Path) -> None:
     arrays = [getattr(prints, name) for name in fingerprint_module._ARRAYS]
     size = sum(len(one) * one.itemsize for one in arrays) + len(prints.version)
     assert size / len(prints) <= 90
+
+
+def test_contents_are_given_as_they_were_or_not_at_all(tmp_path: Path) -> None:
+    prints = prints_of(tmp_path, Cassette().get(body=b'{"id": 1}').get(body=b'{"id": 2}').get(body=None))
+    path = tmp_path / "c.jsonl"
+    with Reader(path) as reader:
+        given = [prints.contents(reader, place) for place in range(3)]
+    assert given == [{"response": {"text": '{"id": 1}'}}, {"response": {"text": '{"id": 2}'}}, {}]
+    path.write_bytes(path.read_bytes().replace(b'{\\"id\\": 2}', b'{\\"id\\": 3}'))
+    with Reader(path) as reader:
+        assert prints.contents(reader, 0) == given[0]
+        assert prints.contents(reader, 1) is None
+
+
+def test_what_is_remembered_of_headers_changes_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Cassette()
+    for number in range(40):
+        made.get(
+            headers=[("X-A", str(number % 7)), DATE, ("x-a", "2"), ("Set-Cookie", f"a={number % 3}")][number % 4 :]
+        )
+    expected = prints_of(tmp_path, made)
+    for name in ("MOST_CACHED", "_MOST_TAKEN"):
+        monkeypatch.setattr(fingerprint_module, name, 1)
+        assert prints_of(tmp_path, made).head == expected.head
+
+
+def test_the_order_of_headers_counts_among_those_of_one_name(tmp_path: Path) -> None:
+    one, other, third = ("X-A", "1"), ("x-a", "2"), ("X-B", "3")
+    made = Cassette().get(headers=[one, other, third]).get(headers=[third, one, other]).get(headers=[other, one, third])
+    first, second, last = prints_of(tmp_path, made).head
+    assert first == second != last

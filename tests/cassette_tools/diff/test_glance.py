@@ -29,7 +29,7 @@ def told(old: str, new: str, rules: Rules | None = None) -> dict[tuple[str, str]
     found = volatile_in_json(old, new, rules or Rules(), "response")
     if found is None:
         return None
-    return {(one.rule, one.where): found.count(one) for one in found}
+    return {(one.rule, one.where): count for one, count in found.items()}
 
 
 def test_what_is_volatile_is_told_by_its_place() -> None:

@@ -110,3 +110,12 @@ def test_the_order_of_parameters_of_different_names_says_nothing(pairs: list[tup
     one = "http://x.com/?" + "&".join(f"{name}={value}" for name, value in by_name)
     other = "http://x.com/?" + "&".join(f"{name}={value}" for name, value in mixed)
     assert canonical_url(one, PLAIN) == canonical_url(other, PLAIN)
+
+
+def test_each_percent_encoded_byte_has_one_form() -> None:
+    plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+    for number in range(256):
+        expected = chr(number) if chr(number) in plain else f"%{number:02X}"
+        high, low = f"{number >> 4:x}", f"{number & 15:x}"
+        for written in {high + low, high.upper() + low, high + low.upper(), high.upper() + low.upper()}:
+            assert parameters(f"a=%{written}") == [("a", expected)]
