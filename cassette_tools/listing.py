@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cassette_tools.shell_word import shell_word
-from cassette_tools.summary import bad_line
+from cassette_tools.summary import bad_line, status_number
 from recorder.errors import UsageError
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _entry(number: int, head: Mapping[str, Any], began: datetime | None) -> Entr
         offset_ms=_offset(head["started_at"], began),
         method=_text(request["method"]),
         url=_text(request["url"]),
-        status=None if response is None else int(response["status"]),
+        status=None if response is None else status_number(response["status"]),
         error=None if failure is None else failure["type"].rpartition(".")[2],
         request_size=_size(request),
         response_size=None if response is None else _size(response),

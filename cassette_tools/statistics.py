@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from cassette_tools.endpoint import endpoint_of
 from cassette_tools.histogram import Histogram
 from cassette_tools.interaction import header
-from cassette_tools.summary import bad_line, body_figures, duration
+from cassette_tools.summary import bad_line, body_figures, duration, status_number
 from cassette_tools.tally import Tally, clipped
 
 if TYPE_CHECKING:
@@ -141,9 +141,7 @@ class Statistics:
         sent, got, status, kind = body_figures(request.get("body")), None, "none", _NO_RESPONSE
         error = False
         if response is not None:
-            number = response["status"]
-            if type(number) is not int:
-                raise TypeError("a status is a number")
+            number = status_number(response["status"])
             status, error = str(number), number >= 400 and not failed
             got, kind = body_figures(response.get("body")), _media_type(response["headers"])
         total = duration(head["timings_ms"].get("total"))

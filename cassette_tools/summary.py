@@ -14,7 +14,6 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from cassette_tools.columns import Columns, columns_of, joined, row_of
@@ -45,6 +44,7 @@ __all__ = [
     "bad_line",
     "body_figures",
     "duration",
+    "status_number",
     "summarize",
 ]
 
@@ -365,10 +365,10 @@ class Summary:
         status = None
         got: _Body = _NO_BODY
         if response is not None:
-            status = response["status"]
+            status = status_number(response["status"])
             got = body_figures(response.get("body")) or _NO_BODY
-        if type(method) is not str or type(status) not in {int, NoneType}:
-            raise TypeError("a method is a string, a status a number")
+        if type(method) is not str:
+            raise TypeError("a method is a string")
         sent: _Body = body_figures(request.get("body")) or _NO_BODY
         row: Row = (
             str(head.get("process")),
@@ -629,6 +629,13 @@ def body_figures(body: Mapping[str, Any] | None) -> _BodyFigures | None:
     if not (type(size) is int and type(wire) is int and size >= 0 and wire >= 0):
         raise ValueError("a size is a number from 0 up")
     return size, wire, None if body["complete"] else clipped(str(body.get("incomplete")), _KEY)
+
+
+def status_number(value: object) -> int:
+    """Return a status as the model takes it. Raises ValueError for what is none."""
+    if type(value) is not int or not 0 <= value <= 999:
+        raise ValueError("a status is a number from 0 to 999")
+    return value
 
 
 def duration(value: float | None) -> float | None:

@@ -141,7 +141,7 @@ def test_a_flood_of_different_everything_stays_in_bounds() -> None:
                 head
                 | {
                     "request": head["request"] | {"method": f"M{mark}", "url": f"https://{mark}/{mark}"},
-                    "response": head["response"] | {"status": number, "headers": [["Content-Type", mark]]},
+                    "response": head["response"] | {"status": number % 1000, "headers": [["Content-Type", mark]]},
                     "client": mark,
                 },
             )
@@ -150,8 +150,8 @@ def test_a_flood_of_different_everything_stays_in_bounds() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 60_000_000
-    for table in statistics.tables.values():
-        assert table.was_cut
+    for name, table in statistics.tables.items():
+        assert table.was_cut or name == "statuses"
         assert sum(row.count for row in table.rows.values()) + table.others.count == 5_000
 
 

@@ -225,7 +225,7 @@ def test_a_flood_of_different_everything_stays_in_bounds() -> None:
                 line
                 | {
                     "request": line["request"] | {"method": f"M{mark}", "url": f"https://{mark}/{mark}"},
-                    "response": line["response"] | {"status": number},
+                    "response": line["response"] | {"status": number % 1000},
                     "client": mark,
                     "process": mark,
                     "connection": {"tls": mark},

@@ -454,3 +454,15 @@ def test_sentences_about_a_body_fit_a_narrow_terminal(tmp_path: Path) -> None:
         told = text[text.index("\nbody:") :]
         assert max(map(cell_len, told.split("\n"))) <= 40
         assert sentence in told.replace("\n", " ")
+
+
+@pytest.mark.parametrize("status", [1000, 99_999, -5, "200", True, 200.0])
+@pytest.mark.parametrize("words", [[], ["--list"], ["--stats"], ["--slowest"], ["--duplicates"], ["1"]])
+def test_a_status_that_is_none_is_refused_by_every_way_of_looking(
+    words: list[str], status: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = json.loads(Cassette().get().lines[1])
+    line["response"]["status"] = status
+    path = Cassette().add(line).write(tmp_path / "c.jsonl")
+    assert cli.run(["inspect", str(path), *words]) == 2
+    assert "status" in capsys.readouterr().err
