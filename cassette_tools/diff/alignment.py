@@ -1,18 +1,19 @@
 """Which interaction of the old cassette stands beside which of the new one.
 
-Law: numbers in, pairs out; nothing is read here but what `settled` is asked for. The same input gives the same pairs,
+Law: numbers in, pairs out; nothing is read here but what `settled` and `traits` are asked for. The same input gives the same pairs,
 and swapping the cassettes swaps the pairs. Never quadratic, whatever the input: n log n comparisons, and tables of at
 most SMALL cells.
 
 The tiers, each for what the one before left over: equal method, URL and request body; equal method and URL, and request
-bodies that differ in volatile things only; equal method and URL; equal method and URL but for volatile segments of its
-path.
+bodies that differ in volatile things only; equal method and URL, those first whose request bodies are alike; equal
+method and URL but for volatile segments of its path.
 
 Those with one key are paired in order, with the responses as anchors: first those whose responses are the same (status,
 headers but volatile ones, body), then those with the same status and body, then those whose bodies are the same but for
-volatile things. What is left between two anchors is paired in order; what has no counterpart there was removed or
-added. So one more poll in the middle is one interaction added, and those behind it stay where they are. No two pairs
-with one key cross; pairs with different keys may, for programs do several things at once.
+volatile things. What is left between two anchors is paired in order; where one side has more there, so that the
+responses are as alike as can be. What has no counterpart there was removed or added. So one more poll in the middle is
+one interaction added, and those behind it stay where they are. No two pairs with one key cross; pairs with different
+keys may, for programs do several things at once.
 
 Memory: 8 bytes for each interaction, and a few lists of numbers as long as a cassette while they are sorted.
 """
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -29,13 +30,23 @@ if TYPE_CHECKING:
 
     from recorder.journal.read import Part
 
-__all__ = ["SAMPLE", "SMALL", "Keys", "Loose", "Place", "Settled", "align", "in_order"]
+__all__ = ["SAMPLE", "SMALL", "Keys", "Loose", "Place", "Settled", "Traits", "align", "in_order"]
 
 SMALL: Final = 4_096
 """Cells of a table by which two short runs of responses are matched as well as can be (longest common subsequence)."""
 
 SAMPLE: Final = 64
 """Pairs that are looked at, of two longer runs of equal length, to see whether they match one by one."""
+
+MOST_ALIKE: Final = 2_000
+"""Requests with one method and URL that are told apart by what is alike in their bodies; of more, only responses are
+looked at."""
+
+LIKENESSES: Final = 1_024
+"""Pairs of responses that are compared to find the most alike, of those between two anchors."""
+
+_COMMON: Final = 16
+"""Pairs that a trait speaks for; what more have in common tells nothing apart."""
 
 _ROUNDS: Final = 3
 """How often anchors are looked for in what is left between anchors."""
@@ -44,6 +55,9 @@ Which: TypeAlias = Literal["old", "new"]
 
 Settled: TypeAlias = "Callable[[Which, Part, int], int]"
 """Gives a number for the body of an interaction: equal where bodies differ in volatile things only. 0 for no body."""
+
+Traits: TypeAlias = "Callable[[Which, Part, int], frozenset[int]]"
+"""Gives numbers for what is in the body of an interaction: the more two have in common, the more alike they are."""
 
 Loose: TypeAlias = "Callable[[Which, int], int]"
 """Gives a number for method and URL of an interaction: equal where they differ in volatile segments only."""
@@ -105,13 +119,13 @@ class _Pairs:
         )
 
 
-def align(old: Keys, new: Keys, settled: Settled, loose: Loose) -> array[int]:
+def align(old: Keys, new: Keys, settled: Settled, loose: Loose, traits: Traits) -> array[int]:
     """Return, for each interaction of the new cassette, the place of its counterpart in the old one; negative for none.
 
-    Raises what `settled` and `loose` raise. They are asked for what is left over only, for a body a few times at most.
+    Raises what the callables raise. They are asked for what is left over only, for a body a few times at most.
     """
     pairs = _Pairs(len(old), len(new))
-    matching = _Matching(old, new, settled, pairs)
+    matching = _Matching(old, new, settled, traits, pairs)
     for olds, news in _groups(old.exact, range(len(old)), new.exact, range(len(new))):
         matching.match(olds, news)
     left, others = pairs.left()
@@ -188,14 +202,15 @@ def _end(keys: _Numbers, places: array[int], start: int) -> int:
 class _Matching:
     """Pairs those that have one key in common."""
 
-    def __init__(self, old: Keys, new: Keys, settled: Settled, pairs: _Pairs) -> None:
+    def __init__(self, old: Keys, new: Keys, settled: Settled, traits: Traits, pairs: _Pairs) -> None:
         self._old = old
         self._new = new
         self._settled = settled
+        self._traits = traits
         self._pairs = pairs
 
     def match_by_request(self, olds: list[int], news: list[int]) -> None:
-        """Pair those whose request bodies differ in volatile things only, then the others."""
+        """Pair those whose request bodies differ in volatile things only, then what is alike, then the others."""
         if len(olds) > 1 or len(news) > 1:
             groups: dict[int, tuple[list[int], list[int]]] = {}
             for place in olds:
@@ -204,9 +219,25 @@ class _Matching:
                 groups.setdefault(self._settled("new", "request", place), ([], []))[1].append(place)
             for some, others in groups.values():
                 self.match(some, others)
-            olds = [place for place in olds if self._pairs.of_old[place] == _OPEN]
-            news = [place for place in news if self._pairs.of_new[place] == _OPEN]
+            self._match_alike(*self._open(olds, news))
+            olds, news = self._open(olds, news)
         self.match(olds, news)
+
+    def _open(self, olds: list[int], news: list[int]) -> tuple[list[int], list[int]]:
+        """Give those that have no counterpart yet."""
+        return (
+            [place for place in olds if self._pairs.of_old[place] == _OPEN],
+            [place for place in news if self._pairs.of_new[place] == _OPEN],
+        )
+
+    def _match_alike(self, olds: list[int], news: list[int]) -> None:
+        """Pair those whose request bodies have most in common that few others have: a name, a query, an id."""
+        if not olds or not news or len(olds) + len(news) > MOST_ALIKE or len(olds) == len(news) == 1:
+            return
+        one = [self._traits("old", "request", place) for place in olds]
+        other = [self._traits("new", "request", place) for place in news]
+        for at, beside in _most_in_common(one, other):
+            self._pairs.add(olds[at], news[beside])
 
     def match(self, olds: list[int], news: list[int]) -> None:
         """Pair them so that no pair crosses another. What is left over on both sides is left alone."""
@@ -264,8 +295,69 @@ class _Matching:
         return left
 
     def _pair(self, olds: list[int], news: list[int]) -> None:
-        for old, new in zip(olds, news, strict=False):
-            self._pairs.add(old, new)
+        if len(olds) == len(news) or len(olds) * len(news) > LIKENESSES:
+            for old, new in zip(olds, news, strict=False):
+                self._pairs.add(old, new)
+            return
+        one = [self._traits("old", "response", place) for place in olds]
+        other = [self._traits("new", "response", place) for place in news]
+        for at, beside in _most_alike(one, other):
+            self._pairs.add(olds[at], news[beside])
+
+
+# -- likeness
+
+_Traits: TypeAlias = "Sequence[frozenset[int]]"
+
+
+def _most_in_common(one: _Traits, other: _Traits) -> list[tuple[int, int]]:
+    """Pair what has most in common, in any order. A trait counts the more, the fewer pairs have it."""
+    olds, news = _holders(one), _holders(other)
+    likeness: dict[tuple[int, int], float] = {}
+    for trait, here in olds.items():
+        there = news.get(trait, ())
+        if 0 < len(here) * len(there) <= _COMMON:
+            for pair in product(here, there):
+                likeness[pair] = likeness.get(pair, 0.0) + 1 / (len(here) * len(there))
+    taken: set[int] = set()
+    counterparts: set[int] = set()
+    found: list[tuple[int, int]] = []
+    for at, beside in sorted(likeness, key=lambda pair: (-round(likeness[pair], 9), abs(pair[0] - pair[1]), sum(pair))):
+        if at not in taken and beside not in counterparts:
+            taken.add(at)
+            counterparts.add(beside)
+            found.append((at, beside))
+    return found
+
+
+def _holders(traits: _Traits) -> dict[int, list[int]]:
+    """Give the places that have each trait."""
+    holders: dict[int, list[int]] = {}
+    for place, own in enumerate(traits):
+        for trait in own:
+            holders.setdefault(trait, []).append(place)
+    return holders
+
+
+def _most_alike(one: _Traits, other: _Traits) -> list[tuple[int, int]]:
+    """Pair all of the shorter sequence, in order, with the most alike of the longer one; the first of equals."""
+    if len(one) > len(other):
+        return [(at, beside) for beside, at in _most_alike(other, one)]
+    best = [[0.0] * (len(other) + 1) for _ in range(len(one) + 1)]
+    likeness = [[len(here & there) / (len(here | there) or 1) for there in other] for here in one]
+    for at in range(len(one) - 1, -1, -1):
+        for beside in range(len(other) - len(one) + at, -1, -1):
+            own = likeness[at][beside] + best[at + 1][beside + 1]
+            later = best[at][beside + 1] if beside < len(other) - len(one) + at else -1.0
+            best[at][beside] = max(own, later)
+    found: list[tuple[int, int]] = []
+    at = beside = 0
+    while at < len(one):
+        if best[at][beside] <= likeness[at][beside] + best[at + 1][beside + 1]:
+            found.append((at, beside))
+            at += 1
+        beside += 1
+    return found
 
 
 # -- a common subsequence

@@ -24,6 +24,7 @@ from cassette_tools.diff.fingerprint import LINE_TYPES, Fingerprints, fingerprin
 from cassette_tools.diff.glance import volatile_in_answers
 from cassette_tools.diff.model import Pairing, Side, Totals
 from cassette_tools.diff.other_process import OtherProcess, can_fork
+from cassette_tools.diff.traits import traits_of
 from cassette_tools.formats.cassette_jsonl import interaction_of
 from cassette_tools.interaction import header
 from cassette_tools.selection import wanted_by
@@ -157,7 +158,7 @@ def compare_cassettes(
         totals = Totals(old_interactions=len(one.prints), new_interactions=len(other.prints))
         pairs = _Pairs(one, other, rules, totals)
         opened.callback(pairs.close)
-        partners = align(one.prints, other.prints, pairs.settled, pairs.loose)
+        partners = align(one.prints, other.prints, pairs.settled, pairs.loose, pairs.traits)
         pairings = pairs.compared(partial(in_order, partners, len(one.prints)))
         return Comparison(one.facts, other.facts, pairings, totals, opened.pop_all().close)
     raise AssertionError("an ExitStack passes errors on")  # pragma: no cover
@@ -299,6 +300,13 @@ class _Pairs:
         side = self._old if which == "old" else self._new
         request = side.interaction(place, contents=False).request
         return loose_number(request.method, request.url, self._rules)
+
+    def traits(self, which: Which, part: Part, place: int) -> frozenset[int]:
+        """See `alignment.Traits`."""
+        side = self._old if which == "old" else self._new
+        interaction = side.interaction(place, contents=True)
+        message = interaction.request if part == "request" else interaction.response
+        return frozenset() if message is None else traits_of(message, self._rules, part)
 
     def _settle(self, which: Which, part: Part, place: int) -> int:
         side = self._old if which == "old" else self._new

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cassette_tools.diff.alignment import SAMPLE, SMALL, Place, align, in_order
+from cassette_tools.diff.alignment import LIKENESSES, MOST_ALIKE, SAMPLE, SMALL, Place, align, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,7 @@ class Run:
 
     def __init__(self, old: Sequence[One], new: Sequence[One]) -> None:
         self.old, self.new, self.asked = old, new, 0
-        partners = align(Side(old), Side(new), self.settled, self.loose)
+        partners = align(Side(old), Side(new), self.settled, self.loose, self.traits)
         self.places = list(in_order(partners, len(old)))
 
     def settled(self, which: Which, part: Part, place: int) -> int:
@@ -64,6 +64,11 @@ class Run:
     def loose(self, which: Which, place: int) -> int:
         one = (self.old if which == "old" else self.new)[place]
         return number("loose", one.path // 10)
+
+    def traits(self, which: Which, part: Part, place: int) -> frozenset[int]:
+        self.asked += 1
+        one = (self.old if which == "old" else self.new)[place]
+        return traits(one.sent if part == "request" else one.body)
 
     @property
     def pairs(self) -> list[Place]:
@@ -82,6 +87,11 @@ class Run:
 def number(*values: object) -> int:
     """Give a number of 64 bits that no order of the values shows in, the same in each run."""
     return random.Random(repr(values)).getrandbits(64)
+
+
+def traits(value: int) -> frozenset[int]:
+    """Give the digits of a value with their places, as a body has members."""
+    return frozenset(number("digit", at, digit) for at, digit in enumerate(str(value)))
 
 
 FEW = st.integers(0, 2)
@@ -266,6 +276,50 @@ def test_requests_that_differ_in_a_nonce_find_each_other_ahead_of_those_with_ano
     assert set(Run(old, new).pairs) == {Place(0, 1), Place(1, 0)}
 
 
+def test_a_changed_request_stands_beside_the_one_that_it_is_most_like() -> None:
+    """One more in front, all bodies changed, and out of order: hundreds name the operation, ones what changed."""
+    old = [One(sent=111, body=1), One(sent=221, body=2), One(sent=331, body=3)]
+    new = [One(sent=444, body=4), One(sent=332, body=5), One(sent=112, body=6), One(sent=222, body=7)]
+    run = Run(old, new)
+    assert set(run.pairs) == {Place(2, 1), Place(0, 2), Place(1, 3)}
+    assert run.added == [0]
+
+
+def test_what_many_requests_have_in_common_tells_nothing_apart() -> None:
+    """All have the first digit; the rare last one decides."""
+    old = [One(sent=90 + at, body=at) for at in range(9)]
+    new = [One(sent=900 + at * 10 + 7, body=50 + at) for at in (8, 0, 1, 2, 3, 4, 5, 6, 7)]
+    assert {old[pair.old].sent % 10 for pair in Run(old, new).pairs} == set(range(9))
+    assert all(old[pair.old].sent % 10 == new[pair.new].sent // 10 % 10 for pair in Run(old, new).pairs)
+
+
+def test_one_failure_in_front_of_answers_that_all_changed_is_one_added() -> None:
+    old = [One(body=2001), One(body=2002), One(body=2003)]
+    new = [One(body=5555), One(body=2091), One(body=2092), One(body=2093)]
+    run = Run(old, new)
+    assert run.added == [0]
+    assert Run(new, old).removed == [0]
+
+
+@pytest.mark.parametrize("count", [MOST_ALIKE // 2, MOST_ALIKE])
+def test_likeness_is_asked_of_no_more_than_a_bounded_number_of_requests(count: int) -> None:
+    old = [One(sent=10_000 + at, body=at) for at in range(count)]
+    new = [One(sent=20_000 + at, body=-at - 1) for at in range(count)]
+    run = Run(old, new)
+    assert len(run.pairs) == count
+    assert run.asked <= 6 * 2 * count
+
+
+def test_likeness_of_responses_is_asked_of_short_runs_only() -> None:
+    side = int(LIKENESSES**0.5)
+    for count in (side - 1, side * 4):
+        old = [One(body=at + 100) for at in range(count)]
+        new = [One(body=at + 10_000) for at in range(count + 1)]
+        run = Run(old, new)
+        assert len(run.pairs) == count
+        assert all(one.new < other.new for one, other in pairwise(run.pairs))
+
+
 COUNT = 30_000
 ORDERS: dict[str, tuple[list[One], list[One]]] = {
     "all alike": ([One()] * COUNT, [One()] * (COUNT - 7)),
@@ -324,10 +378,14 @@ def lines_run(old: list[One], new: list[One]) -> int:
         code = frame.f_code  # type: ignore[attr-defined] # a frame
         return line if code.co_filename.endswith("alignment.py") and "test" not in code.co_filename else None
 
+    def alike(which: Which, part: Part, place: int) -> frozenset[int]:
+        item = (old if which == "old" else new)[place]
+        return traits(item.sent if part == "request" else item.body)
+
     before = sys.gettrace()
     sys.settrace(call)  # type: ignore[arg-type] # takes frames
     try:
-        align(one, other, settled, lambda which, place: (old if which == "old" else new)[place].path // 10)
+        align(one, other, settled, lambda which, place: (old if which == "old" else new)[place].path // 10, alike)
     finally:
         sys.settrace(before)
     return count

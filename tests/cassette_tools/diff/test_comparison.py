@@ -522,3 +522,22 @@ def test_memory_does_not_grow_with_the_cassettes_but_for_their_fingerprints(tmp_
     assert found == (many + found + 99) // 100
     more = many + found - few
     assert after - before <= more * 2 * 250 / 1024 + 4_096, "KiB: fingerprints, and the lists that sort them"
+
+
+def test_changed_requests_of_one_url_stand_beside_those_that_they_are_most_like(
+    write: Callable[[str, Cassette], Path],
+) -> None:
+    """Every body and every answer changed, one call came in front: nothing is shifted."""
+
+    def calls(names: Sequence[str], version: int) -> Cassette:
+        made = Cassette()
+        for name in names:
+            sent = b'{"operationName": "%s", "extensions": {"v": %d}}' % (name.encode(), version)
+            made.interaction(
+                method="POST", url="https://localhost:8443/graphql", sent=sent, body=b'{"total": %d}' % version
+            )
+        return made
+
+    old = write("old.jsonl", calls(["Users", "Orders", "Items"], 1))
+    new = write("new.jsonl", calls(["Login", "Users", "Items", "Orders"], 2))
+    assert outcome(old, new) == [("added", None, 1), ("changed", 1, 2), ("changed", 3, 3), ("changed", 2, 4)]
