@@ -28,7 +28,7 @@ from cassette_tools.formats.cassette_jsonl import interaction_of
 from cassette_tools.interaction import header
 from cassette_tools.summary import LINE_TYPES, Summary, bad_line
 from cassette_tools.views.escape import visible
-from recorder.errors import UsageError
+from recorder.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,7 +159,7 @@ class Spool:
 
     def __init__(self) -> None:
         self._descriptor = nameless(None)
-        self._sink = Sink(self._descriptor, _folder())
+        self._sink = Sink(self._descriptor, Path(tempfile.gettempdir()))
         self._places: dict[str, list[tuple[int, int]]] = {}
         self._sizes: dict[str, int] = {}
 
@@ -168,7 +168,13 @@ class Spool:
         packed = b64encode(zlib.compress(data, level=6, wbits=31))
         self._places.setdefault(kind, []).append((self._sink.size, len(packed)))
         self._sizes[kind] = self.size(kind) + len(packed)
-        self._sink.write(packed)
+        try:
+            self._sink.write(packed)
+        except OutputError as error:
+            raise OutputError(
+                f"{tempfile.gettempdir()}: what the page shows has to be kept there while it is gathered, and that "
+                "failed. Free some space, or set TMPDIR to another folder."
+            ) from error
 
     def size(self, kind: str) -> int:
         """Return the bytes of the blocks of a kind."""
@@ -425,8 +431,3 @@ def _text(value: str | None) -> str | None:
 
 def _lines(text: str) -> str:
     return visible(text, lines=True)
-
-
-def _folder() -> Path:
-    """Return where files without a name are, for messages."""
-    return Path(tempfile.gettempdir())

@@ -166,7 +166,7 @@ def facts_of(cassette: str, opened: OpenCassette, read: int) -> Facts:
     size = file_size(cassette)
     growing = False
     if size is not None and opened.is_plain and not reader.finished:
-        growing = size > read or time.time() - Path(cassette).stat().st_mtime < _FRESH
+        growing = size > read or _is_fresh(cassette)
     return Facts(
         name=reader.name,
         size=read if opened.taken is None else opened.taken,
@@ -177,6 +177,14 @@ def facts_of(cassette: str, opened: OpenCassette, read: int) -> Facts:
         title=opened.title,
         remarks=opened.remarks,
     )
+
+
+def _is_fresh(cassette: str) -> bool:
+    """Tell whether a file was written to a moment ago."""
+    try:
+        return time.time() - Path(cassette).stat().st_mtime < _FRESH
+    except OSError:
+        return False  # it went away meanwhile
 
 
 def _format_of(stream: InputStream, source: str | None) -> Any:  # noqa: ANN401 - a Format, whose module is not loaded here

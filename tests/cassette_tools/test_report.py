@@ -214,7 +214,7 @@ def test_no_room_for_the_nameless_file_is_an_error_of_output(tmp_path: Path, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("cassette_tools.draft.os.pwrite", full)
-    with pytest.raises(OutputError, match="No space left"):
+    with pytest.raises(OutputError, match="set TMPDIR"):
         gathered(path)
 
 

@@ -147,6 +147,18 @@ def test_facts_tell_whether_a_recording_seems_to_go_on(tmp_path: Path, ended: bo
         assert facts_of(str(path), opened, 1).growing is not ended  # there is more by now
 
 
+def test_a_file_that_goes_away_while_it_is_asked_about_does_not_grow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Cassette().get().write(tmp_path / "c.jsonl")
+    size = path.stat().st_size
+    with open_cassette(str(path), mode="tail", types=TYPES) as opened:
+        assert len(list(opened.reader)) == 2
+        monkeypatch.setattr("cassette_tools.source.file_size", lambda _: size)
+        path.unlink()
+        assert not facts_of(str(path), opened, size).growing
+
+
 def test_progress_tells_the_bytes_of_the_input_as_it_is_packed(tmp_path: Path) -> None:
     told: list[int] = []
     path = tmp_path / "c.jsonl.gz"
