@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cassette_tools.formats import Format
     from cassette_tools.losses import Description
 
-__all__ = ["Limits", "levelled", "limits_of", "missing_from"]
+__all__ = ["TITLES", "Limits", "levelled", "limits_of", "missing_from"]
 
 _OURS: Final = "jsonl"
 NO_RESPONSE: Final = "no-response"
@@ -51,6 +51,28 @@ _NOT_COMPARED: Final = frozenset(
         NO_RESPONSE,
     }
 )
+
+
+TITLES: Final = {
+    NO_RESPONSE: "requests without a response",
+    "binary-request-body": "request bodies that are no text",
+    "binary-response-body": "response bodies that are no text",
+    "client-headers": "headers that clients add",
+    "coding-headers": "headers of content codings",
+    "empty-bodies": "empty bodies",
+    "error": "errors",
+    "http-version": "HTTP versions",
+    "incomplete": "marks of incomplete bodies",
+    "joined-request-headers": "repeated request headers",
+    "reason": "reason phrases",
+    "removed": "marks of removed bodies",
+    "repeated-request-headers": "repeated request headers",
+    "repeated-response-headers": "repeated response headers",
+    "request-headers": "request headers",
+    "responses": "responses",
+    "trailers": "trailers",
+}
+"""What is said of a facet that was looked past, in a few words: of each one that can be."""
 
 
 class Limits(NamedTuple):
@@ -86,7 +108,7 @@ def limits_of(format_name: str, origin: str | None) -> Limits:
 def missing_from(one: Interaction, other: Limits, own: Limits) -> Ignored | None:
     """Tell why an interaction need not have a counterpart in a cassette: its format has no place for such."""
     if one.response is None and NO_RESPONSE in other.facets and own.family != other.family:
-        return Ignored(_rule(other), FACETS[NO_RESPONSE].title)
+        return Ignored(_rule(other), TITLES[NO_RESPONSE])
     return None
 
 
@@ -109,7 +131,7 @@ def levelled(
             facet.forget(other)
             if len(_differing(one, other)) < len(before):
                 holder = others if name in others.facets else limits
-                looked_past[Ignored(_rule(holder), facet.title)] = 1
+                looked_past[Ignored(_rule(holder), TITLES[name])] = 1
     return _rebuilt(old, one), _rebuilt(new, other), looked_past
 
 

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING
 
 import pytest
 
+from cassette_tools.cli import run
 from tests.cassette_tools.cassettes import Cassette
-from tests.cassette_tools.running import ctools, ctools_on_terminal, environment
+from tests.cassette_tools.running import Run, ctools, ctools_on_terminal, environment
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def diff(*arguments: str | os.PathLike[str]) -> Run:
+    """Run the command in this process: what a process of its own shows beyond that, a few tests look at."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    with redirect_stdout(out), redirect_stderr(err):
+        code = run(["diff", *(os.fspath(one) for one in arguments)])
+    for stream in (out, err):
+        stream.flush()
+    return Run(code, *(stream.buffer.getvalue() for stream in (out, err)))
 
 
 @pytest.fixture
@@ -25,20 +39,20 @@ def cassettes(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_what_changed_is_shown_and_the_exit_code_is_1(cassettes: tuple[Path, Path]) -> None:
-    run = ctools("diff", *cassettes)
-    assert (run.code, run.errors) == (1, "")
-    assert "$.price" in run.text
-    assert "10" in run.text
-    assert "12" in run.text
-    assert "\x1b" not in run.text
+    done = ctools("diff", *cassettes)
+    assert (done.code, done.errors) == (1, "")
+    assert "$.price" in done.text
+    assert "10" in done.text
+    assert "12" in done.text
+    assert "\x1b" not in done.text
 
 
 def test_no_difference_is_said_and_the_exit_code_is_0(cassettes: tuple[Path, Path], tmp_path: Path) -> None:
     copy = tmp_path / "copy.jsonl"
     copy.write_bytes(cassettes[0].read_bytes())
-    run = ctools("diff", cassettes[0], copy)
-    assert (run.code, run.errors) == (0, "")
-    assert "No differences" in run.text
+    done = diff(cassettes[0], copy)
+    assert (done.code, done.errors) == (0, "")
+    assert "No differences" in done.text
 
 
 @pytest.mark.parametrize(
@@ -62,26 +76,26 @@ def test_the_severity_that_fails_can_be_chosen(
 ) -> None:
     new = made.write(cassettes[1])
     for limit, code in codes.items():
-        run = ctools("diff", cassettes[0], new, "--fail-on", limit, *quiet)
-        assert (run.code, run.errors) == (code, ""), limit
-        assert bool(run.out) == (not quiet)
+        done = diff(cassettes[0], new, "--fail-on", limit, *quiet)
+        assert (done.code, done.errors) == (code, ""), limit
+        assert bool(done.out) == (not quiet)
 
 
 def test_what_is_not_to_be_compared_is_said_in_selectors(cassettes: tuple[Path, Path]) -> None:
-    run = ctools("diff", *cassettes, "--ignore", "json:$.price", "--json")
-    assert run.code == 0
-    assert json.loads(run.text)["ignored"] == [
+    done = diff(*cassettes, "--ignore", "json:$.price", "--json")
+    assert done.code == 0
+    assert json.loads(done.text)["ignored"] == [
         {"rule": "--ignore json:$.price", "where": "response json $.price", "count": 1}
     ]
-    refused = ctools("diff", *cassettes, "--ignore", "jsn:$.price")
+    refused = diff(*cassettes, "--ignore", "jsn:$.price")
     assert refused.code == 2
     assert "^" in refused.errors
 
 
 def test_a_filter_takes_part_of_both(cassettes: tuple[Path, Path]) -> None:
-    assert ctools("diff", *cassettes, "--only", "~u /ads").code == 0
-    assert ctools("diff", *cassettes, "--only", "~u /price").code == 1
-    refused = ctools("diff", *cassettes, "--only", "~u (")
+    assert diff(*cassettes, "--only", "~u /ads").code == 0
+    assert diff(*cassettes, "--only", "~u /price").code == 1
+    refused = diff(*cassettes, "--only", "~u (")
     assert refused.code == 2
     assert "^" in refused.errors
 
@@ -93,17 +107,17 @@ FORMATS = {"unified": "--- ", "markdown": "", "html": "<!doctype html>", "json":
 def test_each_view_is_written_to_the_output_or_whole_to_a_file(
     cassettes: tuple[Path, Path], tmp_path: Path, view: str
 ) -> None:
-    shown = ctools("diff", *cassettes, "--format", view)
+    shown = diff(*cassettes, "--format", view)
     assert shown.code == 1
     assert shown.text.lower().startswith(FORMATS[view])
     target = tmp_path / "out.txt"
-    written = ctools("diff", *cassettes, "--format", view, "-o", target)
+    written = diff(*cassettes, "--format", view, "-o", target)
     assert (written.code, written.out, written.errors) == (1, b"", "")
     assert target.read_bytes() == shown.out
-    again = ctools("diff", *cassettes, "--format", view, "-o", target)
+    again = diff(*cassettes, "--format", view, "-o", target)
     assert again.code == 2
     assert "exists already" in again.errors
-    assert ctools("diff", *cassettes, "--format", view, "-o", target, "--force").code == 1
+    assert diff(*cassettes, "--format", view, "-o", target, "--force").code == 1
 
 
 @pytest.mark.parametrize(
@@ -112,7 +126,7 @@ def test_each_view_is_written_to_the_output_or_whole_to_a_file(
 def test_the_name_of_the_file_tells_the_view(
     cassettes: tuple[Path, Path], tmp_path: Path, name: str, start: str
 ) -> None:
-    assert ctools("diff", *cassettes, "-o", tmp_path / name).code == 1
+    assert diff(*cassettes, "-o", tmp_path / name).code == 1
     assert (tmp_path / name).read_text().lower().lstrip("*# ").startswith(start.lstrip("#"))
 
 
@@ -121,9 +135,9 @@ def test_what_cannot_be_read_to_its_end_leaves_no_file(cassettes: tuple[Path, Pa
     made = Cassette().get(body=b'{"id": 7}').get(url="https://localhost:8443/price", body=b"x" * 5_000).get()
     data = made.data().replace(b"x" * 5_000, b"x" * 4_990 + b"\\u12......")
     cassettes[1].write_bytes(data)
-    run = ctools("diff", *cassettes, "-o", tmp_path / "out.html")
-    assert run.code == 2
-    assert f"{cassettes[1]}, line 3" in run.errors
+    done = diff(*cassettes, "-o", tmp_path / "out.html")
+    assert done.code == 2
+    assert f"{cassettes[1]}, line 3" in done.errors
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.jsonl", "old.jsonl"]
 
 
@@ -147,30 +161,31 @@ def test_what_cannot_be_read_to_its_end_leaves_no_file(cassettes: tuple[Path, Pa
     ids=" ".join,
 )
 def test_what_cannot_be_meant_is_refused_in_one_line(
-    cassettes: tuple[Path, Path], tmp_path: Path, arguments: list[str], said: str
+    cassettes: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.jsonl").touch()
     (tmp_path / "folder").mkdir()
-    run = ctools("diff", *arguments, cwd=tmp_path)
-    assert (run.code, run.out) == (2, b"")
-    assert said in run.errors
-    assert run.errors.count("\n") == 1
+    done = diff(*arguments)
+    assert (done.code, done.out) == (2, b"")
+    assert said in done.errors
+    assert done.errors.count("\n") == 1
 
 
 def test_a_cassette_is_the_same_as_itself_by_any_name(cassettes: tuple[Path, Path], tmp_path: Path) -> None:
     link = tmp_path / "link.jsonl"
     link.symlink_to(cassettes[0])
     for other in (cassettes[0], link):
-        run = ctools("diff", cassettes[0], other)
-        assert (run.code, run.errors) == (0, "")
+        done = diff(cassettes[0], other)
+        assert (done.code, done.errors) == (0, "")
 
 
 def test_what_was_opened_is_closed(cassettes: tuple[Path, Path]) -> None:
     packed = cassettes[1].with_suffix(".jsonl.gz")
     packed.write_bytes(gzip.compress(cassettes[1].read_bytes(), mtime=0))
     for new in (cassettes[1], packed):
-        run = ctools("diff", cassettes[0], new, PYTHONWARNINGS="error::ResourceWarning")
-        assert (run.code, run.errors) == (1, "")
+        done = ctools("diff", cassettes[0], new, PYTHONWARNINGS="error::ResourceWarning")
+        assert (done.code, done.errors) == (1, "")
 
 
 def test_either_side_can_be_the_standard_input(cassettes: tuple[Path, Path]) -> None:
@@ -184,8 +199,8 @@ def test_of_a_file_and_a_folder_the_file_of_that_name_is_taken(cassettes: tuple[
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "old.jsonl").write_bytes(cassettes[1].read_bytes())
-    assert ctools("diff", cassettes[0], folder).code == 1
-    assert ctools("diff", folder, cassettes[0]).code == 1
+    assert diff(cassettes[0], folder).code == 1
+    assert diff(folder, cassettes[0]).code == 1
 
 
 def test_folders_are_compared_and_what_cannot_be_read_is_told_at_the_end(
@@ -196,16 +211,16 @@ def test_folders_are_compared_and_what_cannot_be_read_is_told_at_the_end(
     other.mkdir()
     for name, place in (("a", one), ("a", other), ("only", one)):
         (place / f"{name}.jsonl").write_bytes(cassettes[0].read_bytes())
-    run = ctools("diff", one, other)
-    assert run.code == 1
-    assert "only.jsonl" in run.text
-    assert ctools("diff", other, one, "--fail-on", "warning").code == 0, "a new one is info"
+    done = diff(one, other)
+    assert done.code == 1
+    assert "only.jsonl" in done.text
+    assert diff(other, one, "--fail-on", "warning").code == 0, "a new one is info"
     (one / "b.jsonl").write_bytes(cassettes[0].read_bytes())
     (other / "b.jsonl").write_bytes(b"")
     for view in FORMATS:
-        run = ctools("diff", one, other, "--format", view)
-        assert run.code == 2, view
-    assert ctools("diff", one, other, "--quiet").code == 2
+        done = diff(one, other, "--format", view)
+        assert done.code == 2, view
+    assert diff(one, other, "--quiet").code == 2
 
 
 def test_a_terminal_gets_lines_that_fit_and_nothing_recorded_drives_it(tmp_path: Path) -> None:
@@ -216,10 +231,10 @@ def test_a_terminal_gets_lines_that_fit_and_nothing_recorded_drives_it(tmp_path:
     )
     new = made.write(tmp_path / "new.jsonl")
     for columns in (40, 200):
-        run = ctools_on_terminal("diff", str(old), str(new), columns=columns)
-        assert run.code == 1
-        assert b"\x1b]0" not in run.out
-        assert b"\x07" not in run.out
+        done = ctools_on_terminal("diff", str(old), str(new), columns=columns)
+        assert done.code == 1
+        assert b"\x1b]0" not in done.out
+        assert b"\x07" not in done.out
 
 
 def test_nobody_waits_for_a_reader_that_went_away(cassettes: tuple[Path, Path]) -> None:
