@@ -1,8 +1,8 @@
 """Which interaction of the old cassette stands beside which of the new one.
 
-Law: numbers in, pairs out; nothing is read here but what `settled` and `traits` are asked for. The same input gives the same pairs,
-and swapping the cassettes swaps the pairs. Never quadratic, whatever the input: n log n comparisons, and tables of at
-most SMALL cells.
+Law: numbers in, pairs out; nothing is read here but what `settled`, `loose` and `traits` are asked for. The same input
+gives the same pairs, and swapping the cassettes swaps the pairs. Never quadratic, whatever the input: n log n
+comparisons, tables of at most SMALL cells, and what is alike is looked for in short runs only.
 
 The tiers, each for what the one before left over: equal method, URL and request body; equal method and URL, and request
 bodies that differ in volatile things only; equal method and URL, those first whose request bodies are alike; equal

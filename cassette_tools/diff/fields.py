@@ -70,7 +70,8 @@ def _compare_ports(old: str, new: str, rules: Rules, findings: Findings) -> None
         return
     ignored = rules.ignores("request", "url", "host")
     if ignored is not None:
-        findings.ignore(f"--ignore {ignored}", "url", "host")
+        if here.host == there.host:  # else it was said of the host
+            findings.ignore(f"--ignore {ignored}", "url", "host")
     elif not rules.keep_volatile and settled_port(here) == settled_port(there):
         findings.ignore("port", "url", "host")
     elif here.host == there.host:

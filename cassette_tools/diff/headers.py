@@ -202,6 +202,8 @@ _SESSION: Final = re.compile(
     re.IGNORECASE,
 )
 _TOKEN: Final = re.compile(r"(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])[\x21-\x3a\x3c-\x7e]{16,}")
+# A word, or a few, is what somebody chose: `device=mobile`, `auth=signed-in`.
+_CHOICE: Final = re.compile(r"(?=.{,24}$)(?:[A-Za-z]?[a-z]*|[A-Z]*)(?:[ _-](?:[A-Za-z]?[a-z]+|[A-Z]+))*")
 _MOVING: Final = frozenset({"expires", "max-age"})
 
 
@@ -237,7 +239,7 @@ def _settled_cookie(name: str, value: str, found: list[tuple[str, str]]) -> str:
     if plain != value and plain.startswith("\0placeholder"):
         found.append(("placeholder", value))
         return plain
-    if _TOKEN.fullmatch(value) or (len(value) >= 6 and _SESSION.search(name)):
+    if _TOKEN.fullmatch(value) or (len(value) >= 6 and _SESSION.search(name) and not _CHOICE.fullmatch(value)):
         found.append(("cookie", value))
         return "\0cookie\0"
     settled = settled_text(value, name)

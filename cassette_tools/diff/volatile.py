@@ -69,7 +69,7 @@ KINDS: Final = (
     Kind("jwt", "the form", "eyJhbGciOi...eyJzdWIiOi...c2ln"),
     Kind("csrf", "the name", "X-CSRF-Token: 8f3a..."),
     Kind("nonce", "the name; a nonce of a Content-Security-Policy", "nonce=8f3a51"),
-    Kind("cookie", "the cookie's name, or a value that is no word; Expires and Max-Age", "sid=9f8e7d6c5b4a39281706"),
+    Kind("cookie", "no word, by the cookie's name or its own form; Expires and Max-Age", "sid=9f8e7d6c5b4a39281706"),
     Kind("boundary", "the parameter of a multipart Content-Type", "boundary=070e0bf3cf90"),
     Kind("cursor", "the name, and a value that is neither a number nor a word", "page_token=CAUQAA8f"),
     Kind("cache-buster", "the name, and a number", "?_=1700000000123"),

@@ -387,3 +387,10 @@ def test_two_bodies_at_the_limit_are_compared_within_their_bound_of_memory() -> 
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 120 * 1024
+
+
+def test_an_ignored_host_is_counted_once_whatever_the_port() -> None:
+    rules = Rules(ignored=("url:host", "url:scheme"))
+    for url in ("https://api.example.com/x", "http://localhost:9000/x", "http://localhost:8000/x"):
+        counts = ignored(compare(asked("http://localhost:8000/x"), asked(url), rules))
+        assert counts.get("--ignore url:host: request url host", 0) == (url != "http://localhost:8000/x")
