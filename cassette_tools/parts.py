@@ -18,23 +18,20 @@ does: then nobody reads what it writes. Where it is lost, its parent does its wo
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pickle
-import signal
 import stat
 import sys
-import warnings
-from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 import orjson
 
+from cassette_tools.other_process import OtherProcess, can_fork
 from recorder.journal.lines import MARK
 from recorder.journal.read import FORMAT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -54,7 +51,6 @@ LONGEST: Final = 8 << 20
 
 _MOST_PROCESSES: Final = 2
 _TOLD: Final = 2_000_000  # bytes of lines of a part that are neither interactions nor bodies
-_PIPE: Final = 1 << 20
 _HEADER: Final = b'{"type":"header"'
 _INTERACTION: Final = b'{"type":"interaction",'
 _BODY: Final = b'{"type":"body",'
@@ -105,7 +101,7 @@ class Parts(Generic[F]):
         self._whole = whole
         self._part = part
         self._processes = _default_processes() if processes is None else processes
-        self._children: dict[int, _Child] = {}
+        self._children: dict[int, OtherProcess] = {}
         self._file, self._size = _opened(path)
         self._owner: _Owner = None
 
@@ -114,7 +110,7 @@ class Parts(Generic[F]):
         self._processes = max(1, min(self._processes, count))
         try:
             for place in range(1, self._processes):
-                self._children[place] = _Child(self._work, place)
+                self._children[place] = OtherProcess(partial(self._work, place))
         except OSError:
             self._stop()  # no process is left, or no memory: this one does it
         return self
@@ -159,10 +155,10 @@ class Parts(Generic[F]):
             del self._children[number % self._processes]
         return self._gathered(number)
 
-    def _work(self, place: int, send: Callable[[object], None]) -> None:
+    def _work(self, place: int) -> Iterator[tuple[F, list[tuple[str, _Owner]], int]]:
         """Gather every part that this process has. In the other process."""
         for number in range(place, -(-self._size // PART), self._processes):
-            send(self._gathered(number))
+            yield self._gathered(number)
 
     def _gathered(self, number: int) -> tuple[F, list[tuple[str, _Owner]], int]:
         """Gather one part."""
@@ -178,7 +174,7 @@ class Parts(Generic[F]):
     def _stop(self) -> None:
         children, self._children = self._children, {}
         for child in children.values():
-            child.stop()
+            child.close()
 
 
 class _Reading(Generic[F]):
@@ -256,87 +252,9 @@ class _Reading(Generic[F]):
         self._figures.take(line_type, head)
 
 
-class _Child:
-    """Another process that works on parts, and the pipe to it."""
-
-    def __init__(self, work: Callable[[int, Callable[[object], None]], None], place: int) -> None:
-        source, target = os.pipe()
-        with suppress(OSError, AttributeError):  # a small pipe does, too; it is for not having to wait
-            fcntl.fcntl(target, fcntl.F_SETPIPE_SZ, _PIPE)
-        try:
-            self._pid = _forked()
-        except OSError:
-            os.close(source)
-            os.close(target)
-            raise
-        if not self._pid:
-            os.close(source)
-            _serve(work, place, target)
-        os.close(target)
-        self._pipe = os.fdopen(source, "rb", buffering=0)
-
-    def receive(self) -> Any:  # noqa: ANN401 - what was sent
-        """Give the next object that it sends; None where it ended."""
-        size = self._read(8)
-        data = self._read(int.from_bytes(size, "big")) if size is not None else None
-        if data is None:
-            self.stop()
-            return None
-        return pickle.loads(data)  # noqa: S301 - of a process that we forked
-
-    def stop(self) -> None:
-        """End it, whatever it does."""
-        self._pipe.close()
-        with suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
-        with suppress(ChildProcessError):
-            os.waitpid(self._pid, 0)
-
-    def _read(self, size: int) -> bytearray | None:
-        data = bytearray(size)
-        view = memoryview(data)
-        while view:
-            count = self._pipe.readinto(view)
-            if not count:
-                return None
-            view = view[count:]
-        return data
-
-
-def _forked() -> int:
-    """Fork. The child has one thread, which touches nothing that another one may have locked."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 and later, where there are other threads
-        return os.fork()
-
-
-def _serve(work: Callable[[int, Callable[[object], None]], None], place: int, target: int) -> None:
-    """Work, and leave without any of the parent's last duties. In the other process.
-
-    Whatever goes wrong: the parent sees that the pipe ends, does the work itself, and meets it there.
-    """
-    try:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-        def send(value: object) -> None:
-            data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-            with memoryview(len(data).to_bytes(8, "big") + data) as view:
-                sent = 0
-                while sent < len(view):
-                    sent += os.write(target, view[sent:])
-
-        work(place, send)
-    except BaseException:  # noqa: BLE001, S110 - see above; nothing may come back from here
-        pass
-    finally:
-        os._exit(0)
-
-
 def _default_processes() -> int:
-    """Return how many processes to use: as many as there are processors, at most two, for each takes memory."""
-    if sys.platform != "linux":  # macOS: a process that was forked may not use the system's own libraries
-        return 1
-    return min(len(os.sched_getaffinity(0)), _MOST_PROCESSES)
+    """Return how many processes to use: at most two, for each takes memory."""
+    return _MOST_PROCESSES if can_fork() else 1
 
 
 def _opened(path: str) -> tuple[int, int]:

@@ -23,10 +23,10 @@ from cassette_tools.diff.fields import compare, settled_body
 from cassette_tools.diff.fingerprint import LINE_TYPES, Fingerprints, fingerprints, loose_number
 from cassette_tools.diff.glance import volatile_in_answers
 from cassette_tools.diff.model import Pairing, Side, Totals
-from cassette_tools.diff.other_process import OtherProcess, can_fork
 from cassette_tools.diff.traits import traits_of
 from cassette_tools.formats.cassette_jsonl import interaction_of
 from cassette_tools.interaction import header
+from cassette_tools.other_process import OtherProcess, can_fork
 from cassette_tools.selection import wanted_by
 from cassette_tools.source import facts_of, file_size, open_cassette
 from recorder.errors import OutputError, RecorderError

@@ -11,8 +11,8 @@ import pytest
 
 from cassette_tools.diff import comparison as comparison_module
 from cassette_tools.diff.comparison import compare_cassettes
-from cassette_tools.diff.other_process import OtherProcess, can_fork
 from cassette_tools.diff.rules import Rules
+from cassette_tools.other_process import OtherProcess, can_fork
 from recorder.errors import CassetteDamagedError
 from tests.cassette_tools.cassettes import Cassette
 
