@@ -31,4 +31,6 @@ def shell_word(path: str) -> str:
 def _in_dollar_quotes(character: str) -> str:
     if visible(character) == character:
         return _ESCAPED.get(character, character)
-    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
+    # A lone surrogate stands for a byte of the name; one that cannot, is in no name.
+    errors = "surrogateescape" if "\udc80" <= character <= "\udcff" else "surrogatepass"
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", errors))

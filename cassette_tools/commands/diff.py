@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cassette_tools.diff.folders import FolderComparison
     from cassette_tools.diff.model import Severity
     from cassette_tools.draft import Draft
+    from cassette_tools.source import Facts
 
     Compared: TypeAlias = Comparison | FolderComparison
 
@@ -92,7 +93,8 @@ def diff(
     if quiet and output is not None:
         raise UsageError("--quiet shows nothing, -o writes it: give one of them.")
     old, new = _sides(old, new)
-    compared = _compared(old, new, _asked(ignore, keep_volatile=keep_volatile, mode=mode, source=source, only=only))
+    asked = _Asked(ignore, keep_volatile=keep_volatile, mode=mode, source=source, only=only, quiet=quiet)
+    compared = _compared(old, new, asked)
     if quiet:
         raise typer.Exit(_first_code(compared, limit))
     with _closing(compared), _page(output, force=force) as stream:
@@ -107,7 +109,14 @@ class _Asked:
     """How to compare two files. Checks the options when it is made: UsageError."""
 
     def __init__(
-        self, ignore: list[str] | None, *, keep_volatile: bool, mode: str, source: str | None, only: str | None
+        self,
+        ignore: list[str] | None,
+        *,
+        keep_volatile: bool,
+        mode: str,
+        source: str | None,
+        only: str | None,
+        quiet: bool,
     ) -> None:
         from cassette_tools.diff.rules import Rules
         from cassette_tools.selection import wanted_by
@@ -116,6 +125,7 @@ class _Asked:
         self.mode = mode_of(mode)
         self.source = source
         self.only = only
+        self.quiet = quiet
         wanted_by(only)
         if source is not None:
             from cassette_tools.formats import format_named
@@ -130,9 +140,13 @@ class _Asked:
 
         size = (file_size(old) or 0) + (file_size(new) or 0)
         with reading(new, size or None) as told:
-            return compare_cassettes(
+            comparison = compare_cassettes(
                 old, new, self.rules, mode=self.mode, source=self.source, only=self.only, on_progress=told
             )
+        if not self.quiet:
+            _tell_doubts(comparison.old)
+            _tell_doubts(comparison.new)
+        return comparison
 
     def is_cassette(self, path: str) -> bool:
         """Tell whether a file is a cassette, by its beginning."""
@@ -143,10 +157,6 @@ class _Asked:
         except NotACassetteError:
             return False
         return True
-
-
-def _asked(ignore: list[str] | None, *, keep_volatile: bool, mode: str, source: str | None, only: str | None) -> _Asked:
-    return _Asked(ignore, keep_volatile=keep_volatile, mode=mode, source=source, only=only)
 
 
 def _sides(old: str, new: str) -> tuple[str, str]:
@@ -181,6 +191,18 @@ def _closing(compared: Compared) -> Iterator[None]:
         return
     with compared:
         yield
+
+
+def _tell_doubts(facts: Facts) -> None:
+    """Say on stderr why interactions may be missing from a cassette: it is damaged, or there are more to come."""
+    from cassette_tools.views.console import Page, shown
+
+    page = Page(sys.stderr)
+    if facts.damage:
+        left = sum(damage.end - damage.start for damage in facts.damage)
+        page.line(shown(f"{facts.name}: {left:,} damaged bytes were left out; ctools inspect tells where.", "yellow"))
+    if facts.growing:
+        page.line(shown(f"{facts.name} is still being written: what comes later is not compared.", "yellow"))
 
 
 # -- the exit code

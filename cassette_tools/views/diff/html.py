@@ -17,7 +17,6 @@ at. What was left out is said.
 from __future__ import annotations
 
 import pickle
-import shlex
 import tempfile
 from array import array
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from cassette_tools.diff.folders import FolderComparison
 from cassette_tools.diff.model import SEVERITIES, Pairing
+from cassette_tools.shell_word import shell_word
 from cassette_tools.views.diff.grouping import Members, Memory, Places
 from cassette_tools.views.diff.marking import Run, marked
 from cassette_tools.views.diff.wording import (
@@ -152,7 +152,7 @@ def _facts(sides: Sequence[tuple[str, str]], totals: Totals, title: str, heading
             if found
         ],
         "ignored_count": count_text(sum(totals.ignored.values()) + totals.ignored_left_out, "difference"),
-        "call": "ctools diff {} {}".format(*(shlex.quote(name) for name, _ in sides)),
+        "call": "ctools diff {} {}".format(*(shell_word(name) for name, _ in sides)),
     }
 
 

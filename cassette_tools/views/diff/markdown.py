@@ -17,13 +17,13 @@ Memory: as many characters as the whole may have, for each severity, and one pai
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Final
 
 from cassette_tools.diff.folders import FolderComparison
 from cassette_tools.diff.model import SEVERITIES, Totals
+from cassette_tools.shell_word import shell_word
 from cassette_tools.views.diff.grouping import Members, Memory, Places
 from cassette_tools.views.diff.marking import elided, marked
 from cassette_tools.views.diff.wording import (
@@ -418,7 +418,7 @@ def _code(text: str, longest: int = _LONGEST_NAME) -> str:
 
 
 def _call(old: str, new: str) -> str:
-    return _code(f"ctools diff {shlex.quote(old)} {shlex.quote(new)}", 2 * _LONGEST_NAME)
+    return _code(f"ctools diff {shell_word(old)} {shell_word(new)}", 2 * _LONGEST_NAME)
 
 
 def _cut(text: str, longest: int = _LONGEST_VALUE) -> str:

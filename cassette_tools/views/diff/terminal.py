@@ -12,7 +12,6 @@ Memory: one pairing, the totals, and what `grouping` remembers.
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -21,6 +20,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from cassette_tools.diff.folders import FolderComparison
+from cassette_tools.shell_word import shell_word
 from cassette_tools.views.console import shown
 from cassette_tools.views.diff.grouping import Memory, Numbers, Places
 from cassette_tools.views.diff.marking import Run, elided, marked
@@ -549,7 +549,7 @@ def _show_next(pairing: Pairing, old: str, new: str, page: Page) -> None:
     """Say how to see the interactions of the gravest pairing in full."""
     sides = ((old, pairing.old), (new, pairing.new))
     calls = [
-        f"ctools inspect {shlex.quote(name)} {side.number}" for name, side in sides if side is not None and name != "-"
+        f"ctools inspect {shell_word(name)} {side.number}" for name, side in sides if side is not None and name != "-"
     ]
     if calls:
         _say(f"Look closer: {' and '.join(calls)}", page, style="dim", indent=2)

@@ -58,13 +58,13 @@ def test_no_difference_is_said_and_the_exit_code_is_0(cassettes: tuple[Path, Pat
 @pytest.mark.parametrize(
     ("made", "codes"),
     [
-        (Cassette().get(), {"breaking": 1, "warning": 1, "info": 1, "never": 0}),
+        (Cassette().get().end(), {"breaking": 1, "warning": 1, "info": 1, "never": 0}),
         (
-            Cassette().get().get(url="https://localhost:8443/price", body=b'{"price": 1}'),
+            Cassette().get().get(url="https://localhost:8443/price", body=b'{"price": 1}').end(),
             {"breaking": 0, "warning": 1, "info": 1, "never": 0},
         ),
         (
-            Cassette().get().get(url="https://localhost:8443/price", body=b'{"price": 10}').get(url="http://x/"),
+            Cassette().get().get(url="https://localhost:8443/price", body=b'{"price": 10}').get(url="http://x/").end(),
             {"breaking": 0, "warning": 0, "info": 1, "never": 0},
         ),
     ],
@@ -221,6 +221,21 @@ def test_folders_are_compared_and_what_cannot_be_read_is_told_at_the_end(
         done = diff(one, other, "--format", view)
         assert done.code == 2, view
     assert diff(one, other, "--quiet").code == 2
+
+
+def test_why_interactions_may_be_missing_is_said_on_stderr(cassettes: tuple[Path, Path], tmp_path: Path) -> None:
+    growing, torn = tmp_path / "growing.jsonl", tmp_path / "torn.jsonl"
+    growing.write_bytes(Cassette().get().data())
+    torn.write_bytes(cassettes[0].read_bytes() + b'{"type":"intera')
+    run = ctools("diff", torn, growing, "--json")
+    assert run.code == 1
+    assert json.loads(run.text)["totals"]["removed"] == 1
+    assert run.errors.splitlines() == [
+        f"{torn}: 15 damaged bytes were left out; ctools inspect tells where.",
+        f"{growing} is still being written: what comes later is not compared.",
+    ]
+    quiet = ctools("diff", torn, growing, "--quiet")
+    assert (quiet.code, quiet.out, quiet.errors) == (1, b"", "")
 
 
 def test_a_terminal_gets_lines_that_fit_and_nothing_recorded_drives_it(tmp_path: Path) -> None:
