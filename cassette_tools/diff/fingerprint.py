@@ -5,7 +5,7 @@ looked at as they lie. Two interactions whose `head`, `bodies` and `aside` agree
 The numbers are those of hash(), which nobody can foresee outside this process and those that are forked from it; these
 come to the same numbers. None must be written down.
 
-Memory: about 70 bytes an interaction, 4 for each volatile value in its headers, 16 for each piece of a long body, and
+Memory: about 80 bytes an interaction, 4 for each volatile value in its headers, 16 for each piece of a long body, and
 caches of MOST_CACHED entries.
 """
 
