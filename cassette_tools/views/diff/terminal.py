@@ -26,6 +26,7 @@ from cassette_tools.views.diff.grouping import Memory, Numbers, Places
 from cassette_tools.views.diff.marking import Run, elided, marked
 from cassette_tools.views.diff.wording import (
     HEADINGS,
+    advice,
     alike_text,
     cassettes_text,
     folder_headline,
@@ -110,6 +111,9 @@ def _show_cassettes(comparison: Comparison, page: Page) -> None:
         page.line()
     _show_places(so_far.places, page)
     _show_totals(headline(comparison.totals), comparison.totals, page, comparison.totals.worst())
+    advised = advice(comparison.totals)
+    if advised is not None:
+        _say(advised, page, indent=2)
     if first is not None:
         _show_next(first, comparison.old.name, comparison.new.name, page)
 

@@ -21,6 +21,7 @@ __all__ = [
     "HEADINGS",
     "SameRule",
     "Why",
+    "advice",
     "alike_text",
     "cassettes_text",
     "folder_headline",
@@ -83,6 +84,13 @@ def headline(totals: Totals) -> str:
     return f"No differences in {count_text(totals.same, 'interaction')}"
 
 
+def advice(totals: Totals) -> str | None:
+    """Say what to try where nothing could be paired; None where something was."""
+    if totals.removed and totals.added and not totals.same and not totals.changed:
+        return "Nothing has a counterpart. If hosts differ, pair in spite of it: --ignore url:scheme --ignore url:host"
+    return None
+
+
 def folder_headline(folder: FolderComparison) -> str:
     """Say in one line what a comparison of two folders found, whole cassettes first."""
     counts = (
@@ -101,6 +109,8 @@ def folder_headline(folder: FolderComparison) -> str:
 
 def cassettes_text(same: int, differing: int) -> str:
     """Say how many cassettes that both folders have are the same."""
+    if not same and not differing:
+        return "Cassettes in both folders: none"
     said = f"{same:,} the same" + (f", {differing:,} with differences" if differing else "")
     return f"Cassettes in both folders: {said}"
 

@@ -216,3 +216,11 @@ def test_on_a_narrow_terminal_a_line_of_its_own_shows_both_values() -> None:
     text = shown(diffs.repeated(), 40)
     assert "\n220  the same change as in 200\n" in text
     assert "\n162  warning   response json $.total\n    162 \u2192 162.5, and 1 more change\n" in text
+
+
+@pytest.mark.parametrize("width", [40, 200, None])
+def test_two_environments_that_have_nothing_in_common_are_met_with_advice(width: int | None) -> None:
+    gone = Pairing("removed", side(1, url="http://localhost:8000/a"), None)
+    come = Pairing("added", None, side(1, url="https://api.example.com/a"))
+    assert "--ignore url:host" in " ".join(shown(comparison([gone, come]), width).split())
+    assert "--ignore url:host" not in shown(diffs.small(), width)

@@ -7,6 +7,8 @@ import pytest
 from cassette_tools.diff.model import Change, Ignored, Pairing, Totals
 from cassette_tools.diff.volatile import KINDS
 from cassette_tools.views.diff.wording import (
+    advice,
+    cassettes_text,
     gravest,
     headline,
     interactions_text,
@@ -124,3 +126,16 @@ def test_every_volatile_kind_is_told_as_such() -> None:
 def test_what_was_ignored_most_comes_first() -> None:
     ignored = {Ignored("--ignore a", "x"): 1, Ignored("--ignore b", "y"): 2, Ignored("--ignore b", "z"): 3}
     assert rules_of(ignored, "asked") == [("--ignore b", [("z", 3), ("y", 2)]), ("--ignore a", [("x", 1)])]
+
+
+def test_where_nothing_is_paired_it_is_said_what_to_try() -> None:
+    assert "--ignore url:host" in (advice(totals(2, removed=2, added=1)) or "")
+    for found in (totals(), totals(2, removed=2), totals(added=2), totals(1, removed=1, added=1, same=1)):
+        assert advice(found) is None
+
+
+@pytest.mark.parametrize(
+    ("same", "differing", "text"), [(0, 0, "none"), (2, 0, "2 the same"), (0, 1, "0 the same, 1 with differences")]
+)
+def test_cassettes_of_both_folders_are_counted(same: int, differing: int, text: str) -> None:
+    assert cassettes_text(same, differing) == f"Cassettes in both folders: {text}"
