@@ -168,7 +168,9 @@ _SHORT_OPAQUE: Final = re.compile(_OPAQUE + r"{8,}")
 _LONG_OPAQUE: Final = re.compile(_OPAQUE + r"{16,}|[A-Za-z0-9+/_=-]{32,}")
 _CURSOR: Final = re.compile(
     r"(?!\d*$)(?!\d{4}-\d\d)(?:(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9+_~%=|-]{10,}|[A-Za-z0-9+/_-]{10,}={1,2}"
-    r"|(?=(?:[^A-Z]*[A-Z]){4})(?=(?:[^a-z]*[a-z]){3})[A-Za-z0-9+_=-]{16,}|[A-Za-z0-9+_%=-]{24,})"
+    r"|(?=(?:[^A-Z]*[A-Z]){4})(?=(?:[^a-z]*[a-z]){3})[A-Za-z0-9+_=-]{16,}|[A-Za-z0-9+_%=-]{24,}"
+    r"|(?=(?:[^A-Z]*[A-Z]){4})(?=(?:[^a-z]*[a-z]){4})(?!(?:[^/]*/){3})(?=[^\d]*\d)(?!.*[a-z]{7})"
+    r"[A-Za-z0-9+][A-Za-z0-9+/]{19,})"
 )
 # For names that are ordinary words: only what a random generator makes.
 _RANDOM: Final = re.compile(
@@ -387,7 +389,7 @@ for _rule, _names in (
     (
         "request-id",
         """
-        x-request-id request-id x-correlation-id correlation-id correlation-context x-trace-id trace-id
+        x-request-id request-id x-correlation-id correlation-id correlation-context x-trace-id trace-id x-trace
         x-transaction-id x-amzn-requestid x-amzn-request-id x-amz-request-id x-amz-id-2 x-amzn-trace-id
         x-amz-apigw-id x-amz-cf-id cf-ray cf-request-id x-cloud-trace-context traceparent tracestate b3
         x-b3-traceid x-b3-spanid x-b3-parentspanid x-b3-sampled x-github-request-id x-ms-request-id x-ms-
