@@ -95,6 +95,8 @@ def test_what_is_no_json_is_refused(text: str) -> None:
         "[" * 39 + "1," * 100_000,
         '["' + "a" * 260_000,
         "[1" * 86_000,
+        " " * 260_000,
+        "[" + " " * 260_000,
     ],
 )
 def test_hostile_nesting_takes_neither_long_nor_much_room(text: str) -> None:
