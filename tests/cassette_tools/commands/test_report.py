@@ -124,7 +124,7 @@ def test_the_cassette_is_never_replaced_by_its_page(tmp_path: Path) -> None:
         (["folder"], "a report is of one cassette"),
         (["c.jsonl", "-o", "folder"], "is a folder"),
         (["c.jsonl", "-o", "nowhere/page.html"], "there is no folder nowhere"),
-        (["c.jsonl", "--mode", "lax"], "no mode of reading"),
+        (["c.jsonl", "--mode", "lax"], "is no mode. Use one of"),
         (["c.jsonl", "--only", "~~"], "filter"),
         (["c.jsonl", "--limit", "200001"], "--limit"),
         (["c.jsonl", "--body-limit", "262145"], "--body-limit"),
