@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from typing import Annotated, Final
 
 import typer
 
 from cassette_tools.secret_options import Configs, PolicyFiles, SecretEnv, SecretsFiles, policy_of
+from cassette_tools.shell_word import shell_word
 
 __all__ = ["init", "policy", "show", "trial"]
 
@@ -56,7 +56,7 @@ def init(
     from cassette_tools.views.policy import tell
 
     write_whole(file, [TEMPLATE.encode()], force=force)
-    tell(f"wrote {file}; see what holds with: ctools policy show --policy {shlex.quote(file)}")
+    tell(f"wrote {file}; see what holds with: ctools policy show --policy {shell_word(file)}")
 
 
 def show(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from cassette_tools.secret_options import Configs, PolicyFiles, SecretEnv, SecretsFiles, policy_of
+from cassette_tools.shell_word import shell_word
 from recorder.errors import CassetteExistsError, UsageError
 from recorder.options import Options
 
@@ -131,7 +132,7 @@ record.context_settings = {"allow_interspersed_args": False}  # type: ignore[att
 
 def _command(words: Sequence[str], output: Path) -> Sequence[str]:
     """Return the command. Raises UsageError where there is none, or where no `--` stands before it."""
-    option = "" if output == _DEFAULT else f" -o {shlex.quote(str(output))}"
+    option = "" if output == _DEFAULT else f" -o {shell_word(str(output))}"
     if not words:
         raise UsageError(f"there is no command to run; add one: ctools record{option} -- python app.py")
     # The parser takes the dashes away. What the process was called with still has them, if it was called with this.

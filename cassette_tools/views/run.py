@@ -7,12 +7,12 @@ Law: a few lines, which fit the width of a terminal. What comes from the recordi
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from cassette_tools.run import signal_name
+from cassette_tools.shell_word import shell_word
 from cassette_tools.views.escape import json_safe, visible
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _show(page: Page, outcome: Outcome) -> None:
         _fact(page, "secrets", _secrets(outcome))
         for line in outcome.unproven:
             _fact(page, "unproven", line)
-        _fact(page, "next", f"ctools inspect {shlex.quote(_shown_path(outcome))}")
+        _fact(page, "next", f"ctools inspect {shell_word(_shown_path(outcome))}")
 
 
 def _secrets(outcome: Outcome) -> str:

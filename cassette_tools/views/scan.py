@@ -6,10 +6,10 @@ Law: no value, and no part of one, is shown. Paths are escaped (see `escape`). L
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from cassette_tools.shell_word import shell_word
 from cassette_tools.views.escape import json_safe, visible
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def show_tally(tally: Tally, unproven: Sequence[str]) -> None:
     if not tally.findings:
         return
     if tally.lines:
-        named = [visible(shlex.quote(path)) for path in tally.lines[:_MOST_NAMED]]
+        named = [shell_word(path) for path in tally.lines[:_MOST_NAMED]]
         more = " ..." if len(tally.lines) > _MOST_NAMED else ""
         _say(f"take them out: ctools resanitize --in-place {' '.join(named)}{more}")
     if tally.others:
