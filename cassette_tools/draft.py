@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-__all__ = ["BUFFER", "Draft", "Sink", "Splice", "nameless"]
+__all__ = ["BUFFER", "Draft", "Sink", "Splice", "nameless", "refuse_special"]
 
 BUFFER: Final = 256 * 1024
 """Bytes that wait to be written at once."""
@@ -138,9 +138,13 @@ class Sink:
 
 
 class Draft(Sink):
-    """A new file in the folder of `target`. Raises OutputError when made, in `write`, in `copy` and in `publish`."""
+    """A new file in the folder of `target`. Raises OutputError when made, in `write`, in `copy` and in `publish`.
+
+    Raises UsageError when made for a target that a rename would take away from others: a device, a pipe, a socket.
+    """
 
     def __init__(self, target: Path) -> None:
+        refuse_special(target)
         try:
             descriptor, self._hidden = _open(target)
         except OSError as error:
@@ -201,6 +205,19 @@ class Draft(Sink):
             self._hidden = name
         self._hidden.replace(self.target)
         self._hidden = None
+
+
+def refuse_special(target: Path) -> None:
+    """Raise UsageError where there is something at `target` that is neither a file nor a folder.
+
+    A rename would put a file in its place: /dev/null would be gone for the whole machine.
+    """
+    try:
+        mode = target.stat().st_mode
+    except (OSError, ValueError):
+        return  # nothing is there; or what is wrong with the path, making the file tells
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UsageError(f"{target} is a device, a pipe or a socket. Give a file, or - for the standard output.")
 
 
 def nameless(folder: Path | None) -> int:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from cassette_tools.draft import refuse_special
 from recorder.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -24,12 +25,13 @@ __all__ = ["write_whole"]
 def write_whole(path: str, pieces: Iterable[bytes], *, force: bool) -> int:
     """Write `pieces` to `path`, readable by its owner alone, and return the number of bytes.
 
-    Raises UsageError where the path exists and `force` is false, or is a folder; OutputError where it cannot be
+    Raises UsageError where the path exists and `force` is false, or is a folder or no file at all; OutputError where it cannot be
     written; and what `pieces` raises. In each case nothing is left behind.
     """
     target = Path(path)
     if target.is_dir():
         raise UsageError(f"{path} is a folder; name a file in it.")
+    refuse_special(target)
     if not force and os.path.lexists(target):
         raise UsageError(f"{path} exists already. Choose another path, or replace it with --force.")
     try:
