@@ -57,9 +57,12 @@ class Tab:
         return [*self.seen, *(f"policy: {one}" for one in self.page.evaluate("window.__violations"))]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Give one Chromium for the whole session; skip where there is none."""
+    """Give one Chromium for the tests of a module; skip where there is none.
+
+    No longer than that: as long as playwright is there, the thread has a running event loop, which other tests notice.
+    """
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
