@@ -25,8 +25,8 @@ __all__ = ["write_whole"]
 def write_whole(path: str, pieces: Iterable[bytes], *, force: bool) -> int:
     """Write `pieces` to `path`, readable by its owner alone, and return the number of bytes.
 
-    Raises UsageError where the path exists and `force` is false, or is a folder or no file at all; OutputError where it cannot be
-    written; and what `pieces` raises. In each case nothing is left behind.
+    Raises UsageError where the path exists and `force` is false, or is a folder or no file at all; OutputError where
+    it cannot be written; and what `pieces` raises. In each case nothing is left behind.
     """
     target = Path(path)
     if target.is_dir():
