@@ -4,8 +4,8 @@ Law: each run is a whole process, from its start to its last byte, ours and the 
 cache. The same sums: what another tool prints is compared with what we print, and a difference is a failure of the
 run. Runs that are compared alternate, in an order that turns round each time, and a ratio is taken within such a pair;
 tables give the median and the range. Another tool is asked in several ways, and the quickest counts. Memory is looked
-at in runs of its own, because looking takes time: it is the sum of each process's peak. A figure with a bar is marked
-by whether the median reaches it.
+at in runs of its own, because looking takes time: the peak of the process, or of all of them together, with pages that
+they share counted once. A figure with a bar is marked by whether the median reaches it.
 
 It is run as `python benchmarks/inspect.py`, whose text tells how. Needs Linux, jq, the development dependencies, and
 for the other tools `pip` with an index, as `record.py` does. Tables to standard output, progress to standard error.
@@ -152,11 +152,21 @@ class Row:
 
     def watched(self, cost: Cost) -> None:
         """Keep the memory of a run."""
-        self.peak, self.processes = (cost.bound or 0) / 1e6, cost.processes
+        self.peak, self.processes = peak_of(cost) / 1e6, cost.processes
 
     def as_json(self) -> dict[str, Any]:
         """Give all figures."""
         return {**asdict(self), "reached": self.reached}
+
+
+def peak_of(cost: Cost) -> int:
+    """Give the peak of a command's memory in bytes.
+
+    Of one process its own peak (VmHWM), which misses nothing. Processes that were forked share pages with each other,
+    which the sum of their peaks has twice: of several it is what all had at one moment, shared pages counted once.
+    """
+    several = cost.processes is not None and cost.processes > 1
+    return (cost.together if several else cost.bound) or 0
 
 
 def ctools(options: argparse.Namespace, *arguments: str, codes: Sequence[int] = (0,), memory: bool = False) -> Cost:
@@ -239,7 +249,7 @@ def summary_beside(options: argparse.Namespace, row: Row, path: Path, tool: str)
         mine, theirs = turned(turn, ours, lambda: asked(tool, best, path))
         row.ours(mine, theirs)
     row.watched(ours(memory=True))
-    row.beside_peak = (asked(tool, best, path, memory=True).bound or 0) / 1e6
+    row.beside_peak = peak_of(asked(tool, best, path, memory=True)) / 1e6
 
 
 DUCKDB_WAYS: Final = ("table", "query", "cut")
@@ -412,7 +422,7 @@ def beside_its_own(
         row.beside = f"{tool_title(tool, theirs)}, a script that counts"
         row.ours(mine, theirs)
     row.watched(ours(memory=True))
-    row.beside_peak = (asked(tool, way, given, memory=True).bound or 0) / 1e6
+    row.beside_peak = peak_of(asked(tool, way, given, memory=True)) / 1e6
 
 
 # The start.

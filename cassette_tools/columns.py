@@ -29,7 +29,7 @@ _DECIMAL: Final = rb"([0-9]{1,12}+(?:\.[0-9]{1,9}+)?+)"
 _BODY: Final = (
     rb'\],"body":(?:null|\{"size":(' + _NUMBER + rb'),"wire_size":(' + _NUMBER + rb"|null),"
     rb'(?:"sha256":"[0-9a-f]{64}",)?+"complete":true(?:,"coding":' + _TEXT + rb')?+(?:,"framing":"[a-z]++")?+'
-    rb'(?:,"pieces":' + _NUMBER + rb")?+\})\}"
+    rb'(?:,"pieces":' + _NUMBER + rb')?+(?:,"sha256":"[0-9a-f]{64}")?+\})\}'
 )
 _KEY_BEHIND: Final = b'],"'
 
