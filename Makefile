@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 demo: setup  ## Record a real client against a real HTTPS server, then look at the cassette
 	@$(BIN)/python docs/demo/demo.py
 
-test: setup  ## The test suite, in a few minutes
+test: setup  ## The test suite, in some nine minutes on two cores
 	$(BIN)/python -m pytest -n 2 -m "not full" -q
 
 test-full: setup  ## The same, with the long kill, soak and fuzz runs
@@ -38,6 +38,7 @@ benchmark: setup  ## This recorder beside the bare program and its peers; two ho
 	$(BIN)/python benchmarks/record.py
 	$(BIN)/python benchmarks/redact.py
 	$(BIN)/python benchmarks/convert.py
+	$(BIN)/python benchmarks/inspect.py
 
 setup: $(STAMP)
 
