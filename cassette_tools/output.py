@@ -19,7 +19,25 @@ from recorder.errors import OutputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["write_whole"]
+__all__ = ["check_target", "write_whole"]
+
+
+def check_target(path: str, inputs: Iterable[str], *, force: bool) -> Path:
+    """Say whether a result may go to `path`, before anything is read. Gives the path.
+
+    Raises UsageError where it is a folder, a device, a pipe or a socket, one of the `inputs` (also by another name), or
+    exists and `force` is false.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise UsageError(f"{path} is a folder; name a file in it.")
+    refuse_special(target)
+    for given in inputs:
+        if given != "-" and os.path.exists(given) and os.path.exists(path) and target.samefile(given):  # noqa: PTH110 - raises nothing
+            raise UsageError(f"{path} is the cassette itself. Choose another path with -o.")
+    if not force and os.path.lexists(target):
+        raise UsageError(f"{path} exists already. Choose another path with -o, or replace it with --force.")
+    return target
 
 
 def write_whole(path: str, pieces: Iterable[bytes], *, force: bool) -> int:
@@ -28,12 +46,7 @@ def write_whole(path: str, pieces: Iterable[bytes], *, force: bool) -> int:
     Raises UsageError where the path exists and `force` is false, or is a folder or no file at all; OutputError where
     it cannot be written; and what `pieces` raises. In each case nothing is left behind.
     """
-    target = Path(path)
-    if target.is_dir():
-        raise UsageError(f"{path} is a folder; name a file in it.")
-    refuse_special(target)
-    if not force and os.path.lexists(target):
-        raise UsageError(f"{path} exists already. Choose another path, or replace it with --force.")
+    target = check_target(path, (), force=force)
     try:
         descriptor, beside = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".part", dir=target.parent)
     except OSError as error:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,6 +92,10 @@ def diff(
     if quiet and output is not None:
         raise UsageError("--quiet shows nothing, -o writes it: give one of them.")
     old, new = _sides(old, new)
+    if output not in {None, "-"}:
+        from cassette_tools.output import check_target
+
+        check_target(output, [old, new], force=force)
     asked = _Asked(ignore, keep_volatile=keep_volatile, mode=mode, source=source, only=only, quiet=quiet)
     compared = _compared(old, new, asked)
     if quiet:
@@ -327,10 +330,6 @@ def _page(output: str | None, *, force: bool) -> Iterator[TextIO]:
     from cassette_tools.draft import Draft
 
     target = Path(output)
-    if target.is_dir():
-        raise UsageError(f"{output} is a folder; name a file in it.")
-    if not force and os.path.lexists(target):
-        raise UsageError(f"{output} exists already. Choose another path, or replace it with --force.")
     replaces = target.stat() if target.exists() else None
     with Draft(target) as draft:
         text = io.TextIOWrapper(io.BufferedWriter(_Into(draft)), encoding="utf-8", newline="\n")

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from recorder.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import datetime
 
     from cassette_tools.listing import Entry
     from cassette_tools.parts import Figures
     from cassette_tools.ranking import Rank
+    from cassette_tools.selection import Wanted
     from cassette_tools.source import Facts, OpenCassette
     from cassette_tools.views.console import Page
     from recorder.journal.read import Line, Mode, Part
@@ -62,16 +63,9 @@ class Asked:
 
 def summary(asked: Asked) -> None:
     """Show the figures of a cassette."""
-    from cassette_tools.selection import wanted_by
     from cassette_tools.summary import LINE_TYPES, Summary, summarize
 
-    gathered = _in_parts(asked, Summary, Summary.of_part)
-    if gathered is not None:
-        found, known = gathered
-    else:
-        with whole(asked, LINE_TYPES) as (opened, facts):
-            found = summarize(opened.reader, wanted_by(asked.only))
-            known = facts()
+    found, known = _in_parts(asked, Summary, Summary.of_part) or _in_one_go(asked, LINE_TYPES, summarize)
     if asked.as_json:
         from cassette_tools.views.json import print_summary
 
@@ -84,16 +78,9 @@ def summary(asked: Asked) -> None:
 
 def stats(asked: Asked) -> None:
     """Show sizes and times by host, endpoint and so on."""
-    from cassette_tools.selection import wanted_by
     from cassette_tools.statistics import LINE_TYPES, Statistics, collect
 
-    gathered = _in_parts(asked, Statistics, Statistics)
-    if gathered is not None:
-        found, known = gathered
-    else:
-        with whole(asked, LINE_TYPES) as (opened, facts):
-            found = collect(opened.reader, wanted_by(asked.only))
-            known = facts()
+    found, known = _in_parts(asked, Statistics, Statistics) or _in_one_go(asked, LINE_TYPES, collect)
     if asked.as_json:
         from cassette_tools.views.statistics import print_statistics
 
@@ -102,6 +89,17 @@ def stats(asked: Asked) -> None:
         from cassette_tools.views.statistics import show_statistics
 
         show_statistics(found, known, _page(), top=asked.top)
+
+
+def _in_one_go(
+    asked: Asked, types: Collection[str], gather: Callable[[Iterable[Line], Wanted | None], F]
+) -> tuple[F, Facts]:
+    """Gather figures line by line, of any input."""
+    from cassette_tools.selection import wanted_by
+
+    with whole(asked, types) as (opened, facts):
+        figures = gather(opened.reader, wanted_by(asked.only))
+        return figures, facts()
 
 
 def _in_parts(asked: Asked, whole: Callable[[], F], part: Callable[[], F]) -> tuple[F, Facts] | None:
@@ -348,9 +346,11 @@ def one(asked: Asked, number: int) -> None:
 
 def body(asked: Asked, number: int, part: Part, *, output: str | None, force: bool) -> None:
     """Write a body, byte for byte."""
-    from cassette_tools.output import write_whole
+    from cassette_tools.output import check_target, write_whole
     from cassette_tools.views.raw import print_body
 
+    if output is not None:
+        check_target(output, [asked.cassette], force=force)
     with _opened(asked, bodies=True) as opened:
         line, _ = _found(asked, opened, number)
         message = line.head.get(part)
@@ -366,8 +366,10 @@ def export(asked: Asked, number: int, kind: str, *, output: str | None, force: b
     """Write the request as a program that makes it again, and say on stderr what that cannot do."""
     from cassette_tools.export import exported
     from cassette_tools.formats.cassette_jsonl import interaction_of
-    from cassette_tools.output import write_whole
+    from cassette_tools.output import check_target, write_whole
 
+    if output is not None:
+        check_target(output, [asked.cassette], force=force)
     with _opened(asked, bodies=True) as opened:
         line, _ = _found(asked, opened, number)
         made = exported(interaction_of(line), number, kind)

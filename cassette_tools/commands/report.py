@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -138,22 +136,17 @@ def _target(cassette: str, output: str | None, *, force: bool) -> Path | None:
         return None
     if output is None and cassette == "-":
         raise UsageError("Where to? The standard input has no name to make one of: give -o FILE, or -o - for stdout.")
-    target = Path(output) if output is not None else _beside(Path(cassette))
-    if target.is_dir():
-        raise UsageError(f"{target} is a folder; name a file in it.")
     if Path(cassette).is_dir():
         from cassette_tools.shell_word import shell_word
 
         raise UsageError(
             f"{cassette} is a folder, and a report is of one cassette. See: ctools inspect {shell_word(cassette)}"
         )
+    from cassette_tools.output import check_target
+
+    target = check_target(output or str(_beside(Path(cassette))), [cassette], force=force)
     if not target.parent.is_dir():
         raise UsageError(f"{target}: there is no folder {target.parent}. Make it first, or choose another path.")
-    if os.path.lexists(target):
-        if not force:
-            raise UsageError(f"{target} exists already. Choose another path with -o, or replace it with --force.")
-        if cassette != "-" and Path(cassette).exists() and target.exists() and target.samefile(cassette):
-            raise UsageError(f"{target} is the cassette itself. Choose another path with -o.")
     return target
 
 
@@ -166,43 +159,27 @@ def _beside(cassette: Path) -> Path:
 
 
 def _to_file(page: Iterable[bytes], target: Path, *, force: bool) -> int:
-    from cassette_tools.draft import Draft
+    from cassette_tools.draft import BUFFER, Draft
+    from cassette_tools.packing import gathered
 
-    try:
-        status = target.stat()
-        replaced = status if stat.S_ISREG(status.st_mode) else None
-    except OSError:
-        replaced = None
+    replaced = target.stat() if target.exists() else None
     with Draft(target) as draft:
-        for block in _blocks(page):
+        for block in gathered(page, BUFFER):
             draft.write(block)
         draft.publish(replaces=replaced, force=force)
         return draft.size
 
 
 def _to_stdout(page: Iterable[bytes]) -> int:
+    from cassette_tools.draft import BUFFER
+    from cassette_tools.packing import gathered
+
     size = 0
-    for block in _blocks(page):
+    for block in gathered(page, BUFFER):
         sys.stdout.buffer.write(block)
         size += len(block)
     sys.stdout.buffer.flush()
     return size
-
-
-def _blocks(page: Iterable[bytes]) -> Iterable[bytes]:
-    """Join small pieces: a template gives many."""
-    from cassette_tools.draft import BUFFER
-
-    waiting: list[bytes] = []
-    held = 0
-    for piece in page:
-        waiting.append(piece)
-        held += len(piece)
-        if held >= BUFFER:
-            yield b"".join(waiting)
-            waiting.clear()
-            held = 0
-    yield b"".join(waiting)
 
 
 def _say(text: str) -> None:

@@ -197,7 +197,6 @@ class _Reading:
         self._rules = rules
         self._mode = mode
         self._source = source
-        self._only = only
         self._wanted = wanted_by(only)
         self._tell = tell
         self._before = 0
