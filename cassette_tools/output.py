@@ -36,7 +36,7 @@ def check_target(path: str, inputs: Iterable[str], *, force: bool) -> Path:
         if given != "-" and os.path.exists(given) and os.path.exists(path) and target.samefile(given):  # noqa: PTH110 - raises nothing
             raise UsageError(f"{path} is the cassette itself. Choose another path with -o.")
     if not force and os.path.lexists(target):
-        raise UsageError(f"{path} exists already. Choose another path with -o, or replace it with --force.")
+        raise UsageError(f"{path} exists already. Choose another path, or replace it with --force.")
     return target
 
 
