@@ -1,6 +1,6 @@
 """Takes what a summary counts out of ordinary interaction lines, without parsing them: many lines, a column a figure.
 
-Law: a line that `row_of` takes is one that a recorder wrote: its keys in their order, nothing escaped in what is
+Law: a line that `match_line` takes is one that a recorder wrote: its keys in their order, nothing escaped in what is
 counted, a whole response, no error. Every other line is for the parser; what comes out is the same, at a third of the
 cost. Numbers are parsed together, a column at a time; what repeats from line to line (client, process, connection;
 the address without ids) is parsed once. Header fields are passed over.
@@ -12,65 +12,58 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import orjson
 
 from cassette_tools.endpoint import endpoint_of
 
-__all__ = ["Batch", "Columns", "Row", "columns_of", "joined", "row_of"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Batch", "Columns", "Row", "columns_of", "connection_of", "joined", "match_line"]
 
 Row: TypeAlias = tuple[Any, ...]
 """What is found in a line: bytes, as they stand there, or None."""
 
-_TEXT: Final = rb'"[^"\\]*+"'
+# A text that is not counted ends at its next quote: an escaped one is followed by no key, and the line is not taken.
+_TEXT: Final = rb'"[^"]*+"'
 _NUMBER: Final = rb"[0-9]{1,15}+"
-_DECIMAL: Final = rb"([0-9]{1,12}+(?:\.[0-9]{1,9}+)?+)"
+_MILLISECONDS: Final = rb"([0-9.]{1,15}+)"  # below 1e15, the most that is counted; parsed later
 _BODY: Final = (
-    rb'\],"body":(?:null|\{"size":(' + _NUMBER + rb'),"wire_size":(' + _NUMBER + rb"|null),"
-    rb'(?:"sha256":"[0-9a-f]{64}",)?+"complete":true(?:,"coding":' + _TEXT + rb')?+(?:,"framing":"[a-z]++")?+'
-    rb'(?:,"pieces":' + _NUMBER + rb')?+(?:,"sha256":"[0-9a-f]{64}")?+\})\}'
+    rb'(?:null|\{"size":(' + _NUMBER + rb'),"wire_size":(' + _NUMBER + rb"|null),"
+    rb'(?:"sha256":"[^"]{64}",)?+"complete":true(?:,"coding":' + _TEXT + rb')?+(?:,"framing":"[a-z]++")?+'
+    rb'(?:,"pieces":' + _NUMBER + rb')?+(?:,"sha256":"[^"]{64}")?+\})\}'
 )
-_KEY_BEHIND: Final = b'],"'
+# Header fields are passed over up to the first `],"`. It stands behind them, and in them only where a value ends in
+# `],`: then `body` does not follow, nor where another key stands between, and the line is not taken.
+_HEADERS_AND_BODY: Final = rb'"headers":\[(?:[^\]]*+\](?!,"))*+[^\]]*+\],"body":' + _BODY
 
-_FIRST: Final = re.compile(
-    rb'\{"type":"interaction","id":' + _TEXT + rb',"seq":' + _NUMBER + rb',"started_at":"([0-9T:.-]{26}Z)",'
-    rb'"timings_ms":\{(?:"connect":' + _DECIMAL + rb',?+)?+(?:"first_byte":' + _DECIMAL + rb',?+)?+'
-    rb'(?:"total":' + _DECIMAL + rb')?+\},("client":' + _TEXT + rb',"process":' + _TEXT + rb',"pid":' + _NUMBER
-    + rb',"thread":[0-9nul]++,"connection":\{[^}]*+\}),"rss":(' + _NUMBER + rb'|null),'
-    rb'"request":\{"method":"([A-Z]{1,20}+)","url":"(https?+://[^"?#\\]{0,1500}+)(?=["?#])[^"\\]*+",'
-    rb'"http_version":' + _TEXT + rb',"headers":\['
+match_line: Final = re.compile(
+    rb'\{"type":"interaction","id":' + _TEXT + rb',"seq":' + _NUMBER + rb',"started_at":"([^"]{27})",'
+    rb'"timings_ms":\{(?:"connect":' + _MILLISECONDS + rb',?+)?+(?:"first_byte":' + _MILLISECONDS + rb',?+)?+'
+    rb'(?:"total":' + _MILLISECONDS + rb')?+\},("client":[^}]*+\}),"rss":(' + _NUMBER + rb'|null),'
+    rb'"request":\{"method":"([A-Z]{1,20}+)","url":"(https?+://[^"?#\\]{0,1500}+)(?=["?#])[^"]*+",'
+    rb'"http_version":' + _TEXT + rb"," + _HEADERS_AND_BODY
+    + rb',"response":\{"status":([1-9][0-9]{2}),"reason":' + _TEXT + rb',"http_version":' + _TEXT + rb","
+    + _HEADERS_AND_BODY + rb'(?:,"redacted":(\{[^}]*+\}))?+,"bodies":\{'
 ).match  # fmt: skip
-_SECOND: Final = re.compile(
-    _BODY + rb',"response":\{"status":([1-9][0-9]{2}),"reason":' + _TEXT + rb',"http_version":' + _TEXT
-    + rb',"headers":\['
-).match  # fmt: skip
-_THIRD: Final = re.compile(_BODY + rb'(?:,"redacted":(\{[^}]*+\}))?+,"bodies":\{').match
+"""Match the line from a place to another one, and give the groups of a `Row`; None where it is not an ordinary one.
 
-
-def row_of(buffer: bytearray, start: int, end: int) -> Row | None:
-    """Give what is counted of the line from `start` to `end`; None where it is not an ordinary interaction.
-
-    What stands behind `"bodies":{` is not looked at. Header fields are passed over: `],"` stands behind them, and in
-    front of it only where a value ends in `],`; such a line is left to the parser, as one with other keys there is.
-    """
-    first = _FIRST(buffer, start, end)
-    if first is None:
-        return None
-    # Where it is not found both are asked at the place -1, which is the buffer's beginning, and do not match there.
-    second = _SECOND(buffer, buffer.find(_KEY_BEHIND, first.end() - 1, end), end)
-    if second is None:
-        return None
-    third = _THIRD(buffer, buffer.find(_KEY_BEHIND, second.end() - 1, end), end)
-    return None if third is None else first.groups() + second.groups() + third.groups()
+Neither header fields nor what stands behind `"bodies":{` is looked at.
+"""
 
 
 _CONNECTIONS: Final = 4096
 _FORM: Final = b"0000-00-00T00:00:00.000000Z"
 _TO_NOUGHT: Final = bytes.maketrans(b"123456789", b"000000000")
-_NUMBERS_IN_PATHS: Final = re.compile(rb"/(?<=[^/]/)[0-9]++(?![^/])")
+_NUMBERS_IN_PATHS: Final = re.compile(rb"/(?<=[^/]/)[0-9]++(?![^/\n])")
+_CONNECTION_KEYS: Final = {"client", "process", "pid", "thread", "connection"}
 
-_connections: dict[bytes, tuple[Any, ...]] = {}
+Connection: TypeAlias = tuple[str, int | None, str, str | None, object]
+"""Process, its id, client, TLS (None: not known), and whether the connection had served before."""
+
+_connections: dict[bytes, Connection] = {}
 _addresses: dict[bytes, tuple[str, str]] = {}
 
 
@@ -151,9 +144,11 @@ def joined(batch: Batch, others: list[tuple[int, Row]]) -> Columns:
 
 def _numbers(column: tuple[bytes | None, ...]) -> tuple[Any, ...]:
     """Parse a column. None stays None."""
-    if None in column and column.count(None) == len(column):
-        return column
-    return tuple(orjson.loads(b"[%b]" % b",".join([one or b"null" for one in column])))
+    if None in column:
+        if column.count(None) == len(column):
+            return column
+        column = tuple([one or b"null" for one in column])
+    return tuple(orjson.loads(b"[%b]" % b",".join(column)))  # type: ignore[arg-type] # None was taken out
 
 
 def _wire(sizes: tuple[int | None, ...], column: tuple[bytes | None, ...]) -> tuple[int | None, ...]:
@@ -164,12 +159,24 @@ def _wire(sizes: tuple[int | None, ...], column: tuple[bytes | None, ...]) -> tu
     return wire
 
 
-def _connection(text: bytes) -> tuple[Any, ...]:
-    """Parse what repeats: process, pid, client, TLS, and whether the connection was reused."""
+def connection_of(head: Mapping[str, Any]) -> Connection:
+    """Return what is counted of an interaction's process, client and connection."""
+    connection = head.get("connection") or {}
+    return (
+        str(head.get("process")),
+        head["pid"] if type(head.get("pid")) is int else None,
+        str(head.get("client") or "unknown"),
+        str(connection.get("tls") or "none") if connection else None,
+        connection.get("reused"),
+    )
+
+
+def _connection(text: bytes) -> Connection:
+    """Parse what repeats from line to line: `connection_of` its keys, in whatever order. No other key is among them."""
     value = orjson.loads(b"{%b}" % text)
-    connection = value["connection"]
-    tls = str(connection.get("tls") or "none") if connection else None
-    found = (value["process"], value["pid"], value["client"] or "unknown", tls, connection.get("reused"))
+    if value.keys() != _CONNECTION_KEYS:
+        raise ValueError("a key is out of its place")
+    found = connection_of(value)
     if len(_connections) >= _CONNECTIONS:
         _connections.clear()
     _connections[text] = found
@@ -177,22 +184,22 @@ def _connection(text: bytes) -> tuple[Any, ...]:
 
 
 def _endpoints(urls: tuple[bytes, ...]) -> tuple[tuple[str, str], ...]:
-    """Return the endpoints of addresses. Most are known, or are but for their numbers, which are folded first."""
+    """Return the endpoints of addresses. Most are known, but for their numbers: these are folded in all at once."""
+    folded = _NUMBERS_IN_PATHS.sub(b"/0", b"\n".join(urls)).split(b"\n")
     known = _addresses.get
-    return tuple([known(url) or known(_NUMBERS_IN_PATHS.sub(b"/0", url)) or _endpoint(url) for url in urls])
+    return tuple([known(address) or _endpoint(address) for address in folded])
 
 
-def _endpoint(url: bytes) -> tuple[str, str]:
-    folded = _NUMBERS_IN_PATHS.sub(b"/0", url)
-    endpoint = endpoint_of(folded.decode())
+def _endpoint(address: bytes) -> tuple[str, str]:
+    endpoint = endpoint_of(address.decode())
     if len(_addresses) >= _CONNECTIONS:
         _addresses.clear()
-    if len(folded) <= 300:
-        _addresses[folded] = endpoint
+    if len(address) <= 300:
+        _addresses[address] = endpoint
     return endpoint
 
 
-def _span(started: tuple[bytes, ...], totals: tuple[float | None, ...]) -> tuple[float, float]:
+def _span(started: tuple[bytes, ...], totals: tuple[Any, ...]) -> tuple[float, float]:
     """Return when the first row began and when the last one ended, in seconds of the epoch.
 
     Texts of one length in UTC have the order of their times. The last to end began no earlier than the longest one
@@ -203,20 +210,18 @@ def _span(started: tuple[bytes, ...], totals: tuple[float | None, ...]) -> tuple
     for second in {text[:19] for text in started}:  # there is no 30th of February
         _moment(second)
     begin = _moment(min(started)).timestamp()
-    longest = max([total for total in totals if total is not None], default=None)
-    if longest is None:
-        return begin, float("-inf")
-    latest = max([text for text, total in zip(started, totals, strict=True) if total is not None])
+    if None in totals:
+        ended = [(text, total) for text, total in zip(started, totals, strict=True) if total is not None]
+        if not ended:
+            return begin, float("-inf")
+        started, totals = zip(*ended, strict=True)
     try:
-        bound = (_moment(latest) - timedelta(milliseconds=longest)).isoformat(timespec="microseconds")[:26].encode()
+        bound = _moment(max(started)) - timedelta(milliseconds=max(totals))
+        earliest = bound.isoformat(timespec="microseconds")[:26].encode()
     except OverflowError:
-        bound = b""
-    ends = [
-        _moment(text).timestamp() + total / 1000
-        for text, total in zip(started, totals, strict=True)
-        if text >= bound and total is not None
-    ]
-    return begin, max(ends, default=float("-inf"))
+        earliest = b""
+    late = [(text, total) for text, total in zip(started, totals, strict=True) if text >= earliest]
+    return begin, max([_moment(text).timestamp() + total / 1000 for text, total in late])
 
 
 def _moment(text: bytes) -> datetime:

@@ -23,7 +23,7 @@ _FACTOR: Final = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 _LOG_FACTOR: Final = math.log(_FACTOR)
 _SMALLEST: Final = 1e-3
 _LARGEST: Final = 1e15
-_PER_SMALLEST: Final = 1e3
+_LOG_SMALLEST: Final = math.log(_SMALLEST)
 
 
 class Histogram:
@@ -57,9 +57,9 @@ class Histogram:
         if smallest < _SMALLEST or largest > _LARGEST:
             self._zeros += sum(1 for value in values if value < _SMALLEST)
             values = [min(value, _LARGEST) for value in values if value >= _SMALLEST]
-        log, scale = math.log, 1 / _LOG_FACTOR
+        scale, offset = 1 / _LOG_FACTOR, -_LOG_SMALLEST / _LOG_FACTOR
         buckets = self._buckets
-        for bucket, count in Counter([int(log(value * _PER_SMALLEST) * scale) for value in values]).items():
+        for bucket, count in Counter([int(log * scale + offset) for log in map(math.log, values)]).items():
             buckets[bucket] = buckets.get(bucket, 0) + count
 
     @property

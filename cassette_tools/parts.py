@@ -6,9 +6,10 @@ the reader of `recorder.journal` reads the file from its beginning, which knows 
 are cut at the same places whatever the number of processes, and put together in their order: the figures are the same
 to the last digit.
 
-What figures do not need is not looked at: header fields, and contents of bodies. Of these it is checked only that no
-second record is glued into them (a killed writer leaves that), and that the line ends as a whole line ends. The mode
-strict looks at everything; it is not for here.
+What figures do not need is not looked at: header fields, contents of bodies, texts that are not counted. Of these it is
+checked only that the line ends as a whole line ends, and that no second record is glued into them: a killed writer
+leaves that. Where the end lines of all processes tell of just the interactions that were found, none can be. Where they
+do not, the file is read once more, for that alone. The mode strict looks at everything; it is not for here.
 
 Memory: a process holds one block (`BLOCK`), or its longest line up to `LONGEST`, and the figures of one part, with up
 to 2 MB of its lines that are neither interactions nor bodies (parsed: some times that); the
@@ -31,6 +32,7 @@ from recorder.journal.lines import MARK
 from recorder.journal.read import FORMAT
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
     from typing import Self
@@ -66,8 +68,11 @@ _Owner = tuple[str, str] | None
 class Figures(Protocol):
     """What is gathered."""
 
-    def match(self, buffer: bytearray, start: int, end: int) -> bool:
-        """Take an interaction line whose end was looked at. False: take it as an object."""
+    def match(self, buffer: bytearray, start: int, end: int) -> re.Match[bytes] | None:
+        """Match an interaction line unparsed. None where it is to be taken as an object."""
+
+    def take_rows(self, rows: list[tuple[Any, ...]]) -> None:
+        """Take the groups of lines that matched, before any line that follows them."""
 
     def take(self, line_type: str, head: Mapping[str, Any]) -> None:
         """Take a line of any type, without the contents of bodies."""
@@ -78,8 +83,12 @@ class Figures(Protocol):
     def merge(self, other: Self) -> None:
         """Add the figures of the part that follows."""
 
+    def is_accounted(self) -> bool:
+        """Tell whether the end lines of all processes tell of just the interactions that were taken."""
+
 
 F = TypeVar("F", bound=Figures)
+T = TypeVar("T")
 
 
 class UnusualError(Exception):
@@ -102,17 +111,13 @@ class Parts(Generic[F]):
         self._part = part
         self._processes = _default_processes() if processes is None else processes
         self._children: dict[int, OtherProcess] = {}
-        self._file, self._size = _opened(path)
+        self._file, size = _opened(path)
+        self._count = -(-size // PART)
         self._owner: _Owner = None
 
     def __enter__(self) -> Self:
-        count = -(-self._size // PART)
-        self._processes = max(1, min(self._processes, count))
-        try:
-            for place in range(1, self._processes):
-                self._children[place] = OtherProcess(partial(self._work, place))
-        except OSError:
-            self._stop()  # no process is left, or no memory: this one does it
+        self._processes = max(1, min(self._processes, self._count))
+        self._begin(self._gathered)
         return self
 
     def __exit__(
@@ -128,13 +133,15 @@ class Parts(Generic[F]):
             return None
         whole = self._whole()
         try:
-            for number in range(-(-self._size // PART)):
-                figures, marks, self.read = self._result(number)
+            for figures, marks, reached in self._results(self._gathered):
+                self.read = reached
                 whole.merge(figures)
                 for line_type, owner in marks:
                     self._mark(line_type, owner)
                 if on_progress is not None:
                     on_progress(self.read)
+            if not whole.is_accounted():
+                self._look_for_glue()
         except (UnusualError, OSError, *_MALFORMED):
             return None
         return whole
@@ -145,31 +152,55 @@ class Parts(Generic[F]):
         else:
             self.finished = self.finished or (owner is not None and owner == self._owner)
 
-    def _result(self, number: int) -> tuple[F, list[tuple[str, _Owner]], int]:
-        """Give what a part holds: by the process that has it, or, where that is lost, by this one."""
-        child = self._children.get(number % self._processes)
-        if child is not None:
-            result: tuple[F, list[tuple[str, _Owner]], int] | None = child.receive()
-            if result is not None:
-                return result
-            del self._children[number % self._processes]
-        return self._gathered(number)
+    def _look_for_glue(self) -> None:
+        """Read it once more. Raises UnusualError where an interaction is glued into another line."""
+        self._stop()
+        self._begin(self._is_single)
+        for _ in self._results(self._is_single):
+            pass
 
-    def _work(self, place: int) -> Iterator[tuple[F, list[tuple[str, _Owner]], int]]:
-        """Gather every part that this process has. In the other process."""
-        for number in range(place, -(-self._size // PART), self._processes):
-            yield self._gathered(number)
+    def _begin(self, work: Callable[[int], object]) -> None:
+        """Start the other processes, each for the work of its parts."""
+        try:
+            for place in range(1, self._processes):
+                self._children[place] = OtherProcess(partial(self._work, work, place))
+        except OSError:
+            self._stop()  # no process is left, or no memory: this one does it
+
+    def _work(self, work: Callable[[int], object], place: int) -> Iterator[object]:
+        """Do the work of every part that this process has. In the other process."""
+        for number in range(place, self._count, self._processes):
+            yield work(number)
+
+    def _results(self, work: Callable[[int], T]) -> Iterator[T]:
+        """Give the results of all parts: of the process that has a part, or, where that is lost, of this one."""
+        for number in range(self._count):
+            child = self._children.get(number % self._processes)
+            result: T | None = None if child is None else child.receive()
+            if result is None:
+                self._children.pop(number % self._processes, None)
+                result = work(number)
+            yield result
 
     def _gathered(self, number: int) -> tuple[F, list[tuple[str, _Owner]], int]:
         """Gather one part."""
-        last = (number + 1) * PART >= self._size
-        start = _line_at(self._file, number * PART)
-        end = sys.maxsize if last else _line_at(self._file, (number + 1) * PART)
         figures = self._part()
         reading = _Reading(self._file, figures)
-        reached = reading.run(start, end)
+        reached = reading.run(*self._range(number))
         figures.finish()
         return figures, reading.marks, reached
+
+    def _is_single(self, number: int) -> bool:
+        """See to it that each record of a part has a line of its own. Raises UnusualError."""
+        start, end = self._range(number)
+        _Counting(self._file).run(start, min(end, self.read))
+        return True
+
+    def _range(self, number: int) -> tuple[int, int]:
+        """Return where the lines of a part begin and end. The last part has what is appended meanwhile."""
+        last = number + 1 == self._count
+        end = sys.maxsize if last else _line_at(self._file, (number + 1) * PART)
+        return _line_at(self._file, number * PART), end
 
     def _stop(self) -> None:
         children, self._children = self._children, {}
@@ -177,15 +208,12 @@ class Parts(Generic[F]):
             child.close()
 
 
-class _Reading(Generic[F]):
-    """Reads lines of a range into figures."""
+class _Blocks:
+    """Reads whole lines of a range, block by block."""
 
-    def __init__(self, file: int, figures: F) -> None:
-        self.marks: list[tuple[str, _Owner]] = []
+    def __init__(self, file: int) -> None:
         self._file = file
-        self._figures = figures
         self._buffer = bytearray(BLOCK)
-        self._told = 0
 
     def run(self, start: int, end: int) -> int:
         """Read whole lines from `start` to `end`, or to the end of the file; return where that was."""
@@ -211,27 +239,59 @@ class _Reading(Generic[F]):
         return position
 
     def _lines(self, end: int) -> None:
-        """Take the whole lines of the buffer."""
+        """Take the whole lines in front of `end` in the buffer."""
+        raise NotImplementedError
+
+
+class _Counting(_Blocks):
+    """Sees to it that each interaction has a line of its own. What is no interaction was looked at by `_Reading`."""
+
+    def _lines(self, end: int) -> None:
+        # A record that is glued behind a torn one and ends as an interaction does is one, if a recorder wrote it.
+        first = self._buffer.startswith(_INTERACTION, 0, end)
+        if self._buffer.count(_INTERACTION, 0, end) != self._buffer.count(b"\n" + _INTERACTION, 0, end) + first:
+            raise UnusualError
+
+
+class _Reading(_Blocks, Generic[F]):
+    """Reads lines of a range into figures."""
+
+    def __init__(self, file: int, figures: F) -> None:
+        super().__init__(file)
+        self.marks: list[tuple[str, _Owner]] = []
+        self._figures = figures
+        self._told = 0
+
+    def _lines(self, end: int) -> None:
         buffer = self._buffer
         if buffer.find(0, 0, end) >= 0:
             raise UnusualError
-        match, take, find, ends = self._figures.match, self._figures.take, buffer.find, buffer.endswith
-        at = number = 0
+        match, find, ends = self._figures.match, buffer.find, buffer.endswith
+        rows: list[tuple[Any, ...]] = []
+        at = 0
         while at < end:
             feed = find(b"\n", at, end)
             closed = ends(_CLOSING, at, feed) and buffer[feed - _BEFORE] not in _NO_STRING
-            if closed and match(buffer, at, feed):
-                number += 1
-            elif buffer.startswith(_INTERACTION, at, feed):
-                number += 1
-                take("interaction", _head(buffer, at, feed, closed=closed))
-            elif not buffer.startswith(_BODY, at, feed):
-                self._other(at, feed)
-            elif find(MARK, at + 1, feed) >= 0 or not ends(b'"}', at, feed):
-                raise UnusualError
+            found = match(buffer, at, feed) if closed else None
+            if found is not None:
+                rows.append(found.groups())
+            else:
+                if rows:
+                    self._figures.take_rows(rows)
+                    rows = []
+                self._line(at, feed, closed=closed)
             at = feed + 1
-        # A record that is glued behind a torn interaction and ends as one does: of a recorder's it is an interaction.
-        if buffer.count(_INTERACTION, 0, end) != number:
+        if rows:
+            self._figures.take_rows(rows)
+
+    def _line(self, start: int, end: int, *, closed: bool) -> None:
+        """Take a line that did not match."""
+        buffer = self._buffer
+        if buffer.startswith(_INTERACTION, start, end):
+            self._figures.take("interaction", _head(buffer, start, end, closed=closed))
+        elif not buffer.startswith(_BODY, start, end):
+            self._other(start, end)
+        elif buffer.find(MARK, start + 1, end) >= 0 or not buffer.endswith(b'"}', start, end):
             raise UnusualError
 
     def _other(self, start: int, end: int) -> None:

@@ -120,8 +120,15 @@ class Statistics:
         self._waiting_count = 0
         self._batches = 0
 
-    def match(self, buffer: bytearray, start: int, end: int) -> bool:  # noqa: ARG002 - see parts.Figures
-        """Take no line unparsed: header fields are asked for the content type."""
+    @staticmethod
+    def match(buffer: bytearray, start: int, end: int) -> None:
+        """Match no line unparsed: header fields are asked for the content type."""
+
+    def take_rows(self, rows: list[tuple[Any, ...]]) -> None:
+        """Take nothing: no line matches."""
+
+    def is_accounted(self) -> bool:
+        """Tell that it is not known how many interactions there should be."""
         return False
 
     def take(self, line_type: str, head: Mapping[str, Any]) -> None:

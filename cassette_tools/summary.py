@@ -14,9 +14,9 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
-from cassette_tools.columns import Columns, columns_of, joined, row_of
+from cassette_tools.columns import Columns, columns_of, connection_of, joined, match_line
 from cassette_tools.endpoint import endpoint_of
 from cassette_tools.histogram import Histogram
 from cassette_tools.series import Series
@@ -61,7 +61,6 @@ _GROWTH: Final = 20
 _BATCH: Final = 512  # interactions that are counted together
 _ROWS_TOGETHER: Final = 2048  # the same of those that were not parsed
 _LONGEST: Final = 1e15  # milliseconds, as in recorder.model
-_NOTHING: Final[Mapping[str, Any]] = {}
 
 _BodyFigures: TypeAlias = tuple[int, int, str | None]  # bytes stored, bytes on the wire, why it is incomplete
 _Body: TypeAlias = _BodyFigures | tuple[None, None, None]
@@ -120,6 +119,7 @@ class Process:
     rss_last: int | None = None
     rss_largest: int | None = None
     ended: bool = False  # whether it wrote its end line
+    told: int = 0  # interactions that its end lines tell of
 
     def merge(self, other: Process) -> None:
         """Add the interactions of a later part of a process. Of another process only their number can be added."""
@@ -214,7 +214,7 @@ class Summary:
     """The figures of a cassette, gathered line by line with `take`. Bounds: a few MB, whatever it is given.
 
     Those of a part of a cassette are made by `of_part`: what a part cannot know (to which run its first interactions
-    belong, whose end line it has) is kept until `merge` adds it to what came before. `match` takes a line unparsed.
+    belong, whose end line it has) is kept until `merge` adds it to what came before.
     """
 
     __slots__ = (
@@ -248,6 +248,8 @@ class Summary:
         "statuses",
         "tls",
     )
+
+    match = staticmethod(match_line)
 
     def __init__(self) -> None:
         self.interactions = 0
@@ -324,15 +326,16 @@ class Summary:
             else:
                 self.take(line_type, told)
 
-    def match(self, buffer: bytearray, start: int, end: int) -> bool:
-        """Take an interaction line that is quite ordinary, unparsed. False for any other."""
-        row = row_of(buffer, start, end)
-        if row is None:
-            return False
-        self._rows.append(row)
+    def take_rows(self, rows: list[Row]) -> None:
+        """Take the groups of interaction lines that `match` found to be quite ordinary."""
+        self._rows += rows
         if len(self._rows) >= _ROWS_TOGETHER:
             self._count_batch()
-        return True
+
+    def is_accounted(self) -> bool:
+        """Tell whether the end lines of all processes tell of just the interactions that were counted."""
+        processes = self.processes
+        return not processes.was_cut and all(row.told == row.count for row in processes.rows.values())
 
     def take(self, line_type: str, head: Mapping[str, Any]) -> None:
         """Take one line. Raises KeyError, TypeError, AttributeError, ValueError, OverflowError for a malformed one."""
@@ -357,7 +360,6 @@ class Summary:
         response = head.get("response")
         failure = head.get("error")
         timings = head["timings_ms"]
-        connection = head.get("connection") or _NOTHING
         total = duration(timings.get("total"))
         moment = head["started_at"]
         started = None if moment is None else datetime.fromisoformat(moment).timestamp()
@@ -371,11 +373,7 @@ class Summary:
             raise TypeError("a method is a string")
         sent: _Body = body_figures(request.get("body")) or _NO_BODY
         row: Row = (
-            str(head.get("process")),
-            _integer(head.get("pid")),
-            str(head.get("client") or "unknown"),
-            str(connection.get("tls") or "none") if connection else None,
-            connection.get("reused"),
+            *connection_of(head),
             _integer(head.get("rss")),
             method,
             endpoint_of(request["url"]),
@@ -441,7 +439,8 @@ class Summary:
             self._failed += failed
             self._rss += columns.rss
         _count(self.methods, columns.method)
-        _count(self.statuses, ["none" if status is None else str(status) for status in columns.status])
+        for status, count in Counter(columns.status).items():
+            self.statuses.row("none" if status is None else str(status)).count += count
         _count(self.failures, _known(columns.reason))
         _count(self.clients, columns.client)
         _count(self.tls, _known(columns.tls))
@@ -551,6 +550,8 @@ class Summary:
             run.signal = signal if isinstance(signal, str | int) else None
         if "exit_code" in head or "signal" in head:
             return  # the end line of a command's run: its counts are those of the processes, which say so themselves
+        if process is not None:
+            process.told += _integer(head.get("interactions")) or 0
         run.seen += _integer(head.get("seen")) or 0
         lost = head.get("lost")
         for reason, count in lost.items() if isinstance(lost, dict) else ():
@@ -615,7 +616,9 @@ def _count(tally: Tally[Count], values: Iterable[str]) -> None:
         tally.row(clipped(value, _KEY)).count += count
 
 
-def _known(values: Iterable[_T | None]) -> list[_T]:
+def _known(values: Sequence[_T | None]) -> Sequence[_T]:
+    if None not in values:
+        return cast("Sequence[_T]", values)
     return [value for value in values if value is not None]
 
 

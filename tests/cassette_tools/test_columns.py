@@ -11,7 +11,7 @@ import pytest
 import requests
 
 import recorder
-from cassette_tools.columns import columns_of, joined, row_of
+from cassette_tools.columns import Row, columns_of, joined, match_line
 from cassette_tools.source import Facts
 from cassette_tools.summary import Summary
 from cassette_tools.views.json import summary_object
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 def line_of(**parts: Any) -> bytearray:
     return bytearray(Cassette().interaction(**parts).lines[1])
+
+
+def row_of(line: bytearray, start: int, end: int) -> Row | None:
+    found = match_line(line, start, end)
+    return None if found is None else found.groups()
 
 
 def test_what_the_recorder_writes_is_ordinary(tmp_path: Path) -> None:
@@ -48,12 +53,11 @@ def test_what_the_recorder_writes_is_ordinary(tmp_path: Path) -> None:
         {"url": 'https://h/"quoted"'},
         {"url": "https://h/back\\slash"},
         {"method": "get"},
-        {"client": 'a"b'},
         {"started_at": None},
-        {"process": None},
         {"connection": None},
         {"timings_ms": {"total": 1e-7}},
         {"timings_ms": {"total": -1.0}},
+        {"timings_ms": {"total": 1234567890123456}},
         {"timings_ms": {"dns": 1.0, "total": 2.0}},
         {"error": {"phase": "body", "type": "E", "message": "m"}},
         {"url": "/ads/17"},
@@ -84,6 +88,22 @@ def test_a_line_with_a_key_twice_is_left_to_the_parser_which_takes_the_last(ordi
     assert ordinary in line
     line = line.replace(ordinary, doubled, 1)
     assert row_of(line, 0, len(line) - 1) is None
+
+
+@pytest.mark.parametrize(
+    "doubled",
+    [
+        b'"url":"https://other/",',
+        b'"started_at":"2020-01-01T00:00:00.000000Z",',
+        b'"timings_ms":{"total":1},',
+    ],
+)
+def test_a_key_among_those_that_repeat_is_not_passed_over(doubled: bytes) -> None:
+    line = line_of().replace(b'"process":', doubled + b'"process":', 1)
+    row = row_of(line, 0, len(line) - 1)
+    if row is not None:
+        with pytest.raises(ValueError, match="out of its place"):
+            columns_of([row])
 
 
 @pytest.mark.parametrize(
@@ -171,6 +191,12 @@ def garbled(line: bytes, random: Random) -> bytes:
     return line
 
 
+def take_unparsed(summary: Summary, line: bytes) -> None:
+    row = row_of(bytearray(line), 0, len(line))
+    assert row is not None
+    summary.take_rows([row])
+
+
 def figures(take: Callable[[Summary], None]) -> dict[str, Any]:
     summary = Summary()
     summary.take("header", {"format": 1})
@@ -187,7 +213,10 @@ def test_what_is_taken_gives_the_figures_that_the_parser_gives() -> None:
             continue
         head = orjson.loads(line[: line.index(b',"bodies":{')] + b"}")
         parsed = figures(lambda summary, head=head: summary.take("interaction", head))  # type: ignore[misc]
-        matched = figures(lambda summary, line=line: summary.match(bytearray(line), 0, len(line)))  # type: ignore[misc]
+        try:
+            matched = figures(lambda summary, line=line: take_unparsed(summary, line))  # type: ignore[misc]
+        except ValueError:
+            continue  # then all of the file is parsed
         assert matched == parsed, line
         taken += 1
     assert taken > 300
