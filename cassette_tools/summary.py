@@ -22,7 +22,6 @@ from cassette_tools.histogram import Histogram
 from cassette_tools.series import Series
 from cassette_tools.tally import Tally, clipped
 from recorder.errors import BadCassetteError
-from recorder.model import Interaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -602,6 +601,8 @@ def summarize(lines: Iterable[Line], wanted: Wanted | None = None) -> Summary:
 def bad_line(line: Line) -> BadCassetteError:
     """Return the error for a line that is not as the format says. For an interaction it names the key."""
     if line.type == "interaction":
+        from recorder.model import Interaction  # noqa: PLC0415 - it is not needed where all is well
+
         try:
             Interaction.from_json(line.head, where=line.where)
         except BadCassetteError as error:

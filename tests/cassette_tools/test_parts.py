@@ -148,6 +148,32 @@ def test_statistics_are_gathered_in_parts_too(processes: int, tmp_path: Path) ->
     assert alike(statistics_object(found, FACTS), statistics_object(expected, FACTS))
 
 
+@pytest.mark.parametrize(
+    ("cassette", "looked"),
+    [
+        (Cassette().get().get().end(), False),
+        (Cassette().get().get(process="forked").end(interactions=1).end(process="forked", interactions=1), False),
+        (Cassette().get().end().end(exit_code=0), False),
+        (Cassette().get().get(), True),
+        (Cassette().get().get().end(interactions=1), True),
+        (Cassette().get().get(process="killed").end(), True),
+    ],
+)
+def test_the_file_is_read_once_more_where_end_lines_do_not_tell_of_all_interactions(
+    cassette: Cassette, looked: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    ordinary = Parts._is_single
+
+    def told(self: Parts[Summary], part: int) -> bool:
+        asked.append(part)
+        return ordinary(self, part)
+
+    monkeypatch.setattr(Parts, "_is_single", told)
+    assert figures(cassette.write(tmp_path / "c.jsonl")) is not None
+    assert bool(asked) is looked
+
+
 def test_ordinary_lines_are_not_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parsed = []
     monkeypatch.setattr(parts, "_head", lambda *arguments, **_: parsed.append(arguments))
