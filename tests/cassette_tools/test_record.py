@@ -218,6 +218,25 @@ def test_ctrl_c_ends_the_program_and_the_summary_follows(folder: Path, origin: s
     assert lines(cassette)[-1]["signal"] == "SIGINT"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+def test_under_nohup_a_hangup_ends_neither_the_program_nor_its_recording(folder: Path, origin: str) -> None:
+    program = f"{FETCH}; print('ready', flush=True); sys.stdin.readline(); {FETCH}"
+    nohup = "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    command = [PYTHON, "-m", "cassette_tools", "record", "-o", "c.jsonl", "--", PYTHON, "-c", program, f"{origin}/json"]
+    with subprocess.Popen(
+        [PYTHON, "-c", nohup, *command],
+        cwd=folder, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        os.killpg(process.pid, signal.SIGHUP)
+        _, told = process.communicate(b"\n", timeout=60)
+    assert process.returncode == 0
+    assert b"recorded 2 interactions" in told
+    assert lines(folder / "c.jsonl")[-1]["exit_code"] == 0
+
+
 def test_the_environment_differs_by_the_variables_that_are_documented(folder: Path) -> None:
     program = "import json, os; print(json.dumps(dict(os.environ)))"
     bare = subprocess.run([PYTHON, "-c", program], capture_output=True, env=environment(), check=True, timeout=60)
