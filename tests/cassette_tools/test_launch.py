@@ -181,15 +181,13 @@ def test_ctrl_z_stops_the_job_and_fg_wakes_it(kind: str) -> None:
 
 @pytest.mark.skipif("queued" not in KINDS, reason="stop signals are not taken")
 def test_a_command_that_catches_ctrl_z_is_not_stopped_and_neither_are_we() -> None:
-    program = "import signal, sys; signal.signal(signal.SIGTSTP, lambda *_: print('caught', flush=True))"
-    program += "; print('ready', flush=True); sys.stdin.readline(); sys.exit(4)"
-    with terminal() as (screen, tty), at_shell(tty, supervised("queued", [sys.executable, "-c", program])) as shell:
+    with terminal() as (screen, tty), at_shell(tty, supervised("queued", [*LISTENING, "SIGTSTP"])) as shell:
         seen = Talk(screen)
-        seen.until("ready")
+        seen.until("pid ")
         os.write(screen, b"\x1a")
-        seen.until("caught")
-        os.write(screen, b"\n")
-        assert shell.line() == "exit 4"
+        seen.until("SIGTSTP")
+        os.write(screen, b"done\n")
+        assert shell.line() == "exit 5"
 
 
 @needs_proc
@@ -267,6 +265,32 @@ def test_the_command_starts_with_the_mask_and_dispositions_that_we_started_with(
     assert results[0] == results[1]
     assert b"SIGUSR2" in results[0]
     assert b"SIGHUP" in results[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGINT", "SIGQUIT"])
+def test_what_we_were_started_to_ignore_ends_neither_us_nor_the_command(kind: str, name: str) -> None:
+    # nohup starts a program so, and a shell's `&` in a script
+    prelude = (
+        f"import os, signal, sys; signal.signal(signal.{name}, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    program = "import sys; print('ready', flush=True); sys.stdin.readline(); sys.exit(6)"
+    with subprocess.Popen(
+        [sys.executable, "-c", prelude, *supervised(kind, [sys.executable, "-c", program])],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment(),
+        start_new_session=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert Talk(process.stdout.fileno()).line() == "ready"
+            os.kill(process.pid, getattr(signal, name))
+            os.killpg(process.pid, getattr(signal, name))
+            process.communicate(b"\n", TIMEOUT_S)
+            assert process.returncode == 6
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("kind", KINDS)
