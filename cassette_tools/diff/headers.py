@@ -128,7 +128,7 @@ def _by_name(lines: Sequence[_Line]) -> dict[str, list[_Line]]:
 
 # -- one header
 
-_NEVER_MISSED: Final = frozenset({"cache", "timing", "connection", "client", "length", "digest"})
+_NEVER_MISSED: Final = frozenset({"cache", "timing", "connection", "client", "length", "coding", "digest"})
 
 
 def _lines(headers: Headers, rules: Rules, part: Part, place: Place, *, of_head: bool) -> list[_Line]:

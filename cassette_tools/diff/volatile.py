@@ -55,13 +55,20 @@ KINDS: Final = (
     Kind("uuid", "the form (RFC 9562, versions 1 to 8)", "0e37df36-f698-11e6-8dd4-cb9ced3df976"),
     Kind("ulid", "a whole value of 26 characters that begins with a moment", "01ARZ3NDEKTSV4RRFFQ69G5FAV"),
     Kind("object-id", "24 hexadecimal digits that begin with a moment; a name of an id", '"_id": "507f1f77bcf8..."'),
+    Kind(
+        "id",
+        "a prefix and 14 or more random letters, small and capital, and digits; where the name says id also without "
+        "capitals, under `id` also without a prefix; never where the name says hash, version or article number",
+        '"customer": "cus_NffrFeUfNV2Hib"',
+    ),
     Kind("request-id", "the name", "X-Request-Id: f9a1"),
     Kind("timing", "the name", "X-Runtime: 0.012"),
     Kind("rate-limit", "the name", "X-RateLimit-Remaining: 41"),
     Kind("cache", "the name", "X-Cache: HIT"),
-    Kind("etag", "the name", 'ETag: "33a64df5"'),
+    Kind("etag", "the name; in a body not where it is an MD5 or SHA digest", 'ETag: "33a64df5"'),
     Kind("digest", "the name of a header that follows from the body, which is compared itself", "Content-MD5: ..."),
     Kind("length", "the name, where there is a body, which is compared itself", "Content-Length: 120"),
+    Kind("coding", "the name; bodies are compared without their content coding", "Content-Encoding: br"),
     Kind("connection", "the name of a header of the connection, not of the message", "Connection: keep-alive"),
     Kind("client", "the name of a request's header that names the library", "User-Agent: python-requests/2.34.2"),
     Kind("signature", "the name: AWS, Google, Azure, CloudFront, OAuth 1, webhooks", "X-Amz-Signature=5d67..."),
@@ -137,7 +144,7 @@ def _settled_short(text: str, name: str) -> Settled:
     whole = settled_token(text, name)
     if whole is not None:
         return Settled(f"\0{whole.mark}\0", ((whole.rule, text),))
-    return _settled_spans(text, planned=bool(name) and _is_planned(name))
+    return _settled_spans(text, _kept_under(name) if name else _NOTHING)
 
 
 @lru_cache(maxsize=4_096)
@@ -167,7 +174,7 @@ _ID: Final = re.compile(r"(?=.*\d)[\x21-\x7e]{4,}|[A-Za-z+/=_-]{16,}", re.DOTALL
 _SHORT_OPAQUE: Final = re.compile(_OPAQUE + r"{8,}")
 _LONG_OPAQUE: Final = re.compile(_OPAQUE + r"{16,}|[A-Za-z0-9+/_=-]{32,}")
 _CURSOR: Final = re.compile(
-    r"(?!\d*$)(?!\d{4}-\d\d)(?:(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9+_~%=|-]{10,}|[A-Za-z0-9+/_-]{10,}={1,2}"
+    r"(?!\d*$)(?!\d{4}-\d\d)(?:(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9+_~!%=|-]{10,}|[A-Za-z0-9+/_-]{10,}={1,2}"
     r"|(?=(?:[^A-Z]*[A-Z]){4})(?=(?:[^a-z]*[a-z]){3})[A-Za-z0-9+_=-]{16,}|[A-Za-z0-9+_%=-]{24,}"
     r"|(?=(?:[^A-Z]*[A-Z]){4})(?=(?:[^a-z]*[a-z]){4})(?!(?:[^/]*/){3})(?=[^\d]*\d)(?!.*[a-z]{7})"
     r"[A-Za-z0-9+][A-Za-z0-9+/]{19,})"
@@ -178,6 +185,11 @@ _RANDOM: Final = re.compile(
     r"(?=(?:[^0-9]*\d){2})(?=(?:[^A-Z]*[A-Z]){2})(?=(?:[^a-z]*[a-z]){2})[A-Za-z0-9+/_.~%=-]{16,}"
     r"|(?=[^0-9]*\d)(?=(?:[^A-Z]*[A-Z]){4})(?=(?:[^a-z]*[a-z]){3})[A-Za-z0-9+/]{16,}"
     r"|(?=(?:[^0-9]*\d){2})(?:[0-9a-z]{20,}|[0-9A-F]{24,})|[A-Za-z0-9+/_-]{14,}={1,2})"
+)
+# Not what is a digest of the content for certain: in a list of files that may be the only trace of a change.
+_ETAG: Final = re.compile(
+    r"(?!\"?(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})(?:-\d+)?\"?$)"
+    r"(?:W/\"[^\"]{4,}\"|(?=.*\d)[\x21-\x7e]{4,}|[\x21-\x7e]{16,})"
 )
 _SECRET: Final = re.compile(r"[\x21-\x7e]{8,}")
 _NONCE: Final = re.compile(r"[\x21-\x7e]{4,}")
@@ -197,12 +209,15 @@ _NAMED: Final[tuple[tuple[str, re.Pattern[str], str], ...]] = (
         idempotencykey
         """,
     ),
+    ("request-id", _LONG_OPAQUE, "hostid"),
+    ("etag", _ETAG, "etag odataetag"),
+    ("id", _ID, "systemfingerprint"),
     (
         "csrf",
         _SECRET,
         """
         csrf csrftoken xcsrftoken xsrf xsrftoken xxsrftoken csrfmiddlewaretoken authenticitytoken formtoken
-        requestverificationtoken csrfparam antiforgery
+        requestverificationtoken csrfparam antiforgery viewstate eventvalidation
         """,
     ),
     ("nonce", _NONCE, "nonce oauthnonce cnonce noncestr clientnonce"),
@@ -229,7 +244,7 @@ _NAMED: Final[tuple[tuple[str, re.Pattern[str], str], ...]] = (
         """
         accesstoken refreshtoken idtoken sessiontoken sessionid sid jsessionid phpsessid authtoken
         bearertoken securitytoken codechallenge codeverifier oauthtoken oauthverifier samlresponse
-        samlrequest relaystate sessionkey
+        samlrequest relaystate sessionkey receipthandle
         """,
     ),
     ("token", _RANDOM, "token state code session ticket"),
@@ -262,7 +277,7 @@ _RULES_OF_NAME: Final[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
 for _rule, _value, _names in _NAMED:
     for _one in _names.split():
         _RULES_OF_NAME.setdefault(_one, []).append((_rule, _value))
-_UNNAMED: Final = re.compile(r"[-. $\[\]]|(?<=.)_")
+_UNNAMED: Final = re.compile(r"[-. $@\[\]]|%24|(?<=.)_|^[^:]*:")
 
 
 def settled_token(text: str, name: str) -> Blank | None:
@@ -288,9 +303,65 @@ def _by_form(text: str, name: str) -> Blank | None:
         return Blank("ulid", "ulid")
     if len(text) == 24 and _OBJECT_ID.fullmatch(text) and _words(name)[-1:] in (("id",), ("oid",), ("_id",)):
         return Blank("object-id", "object-id")
-    if text[0].isdigit():
-        return _epoch(text, name)
+    if text[0].isdigit() and (moment := _epoch(text, name)) is not None:
+        return moment
+    return _drawn_id(text, name) if len(text) >= _SHORTEST_ID and text.isascii() else None
+
+
+# -- random ids
+
+_SHORTEST_ID: Final = 12
+_PREFIXED: Final = re.compile(
+    r"([A-Za-z][A-Za-z0-9]{0,15}(?:[_-][a-z][a-z0-9]{0,9}){0,2}[_-])([A-Za-z0-9]{10,64}(?:_secret_[A-Za-z0-9]{14,64})?)"
+)
+_BARE_ID: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_OF_DIGEST: Final = re.compile(r"(?:sha|md|blake|crc)\d|hash|digest|rev|ver|build|commit|v\d", re.IGNORECASE)
+_SHORT_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]|\d+")
+_UNWRITTEN: Final = re.compile(r"[A-Z]{2}|\d[a-z]")
+_SHORT_HEX: Final = re.compile(r"(?=(?:[^a-f]*[a-f]){2})(?=(?:\D*\d){2})[0-9a-f]{10,13}")
+
+
+def _drawn_id(text: str, name: str) -> Blank | None:
+    """Tell whether a whole text is an id that was drawn at random. Its prefix and its length are part of its form."""
+    if name and "id" in _kept_under(name):
+        return None
+    words = _words(name) if name else ()
+    of_id = words[-1:] in (("id",), ("ids",))
+    prefixed = _PREFIXED.fullmatch(text)
+    if prefixed is not None:
+        lead, drawn = prefixed.groups()
+        if _OF_DIGEST.match(lead) is None and (
+            _is_mixed(drawn) or (of_id and (_is_small_and_drawn(drawn) or _SHORT_HEX.fullmatch(drawn) is not None))
+        ):
+            return Blank("id", f"id {lead}{len(drawn)}")
+    if of_id and len(words) == 1 and _BARE_ID.fullmatch(text) and _RANDOM.fullmatch(text):
+        return Blank("id", f"id {len(text)}")
     return None
+
+
+def _is_mixed(drawn: str) -> bool:
+    """Tell whether small and capital letters and digits stand as a generator puts them: in words of few letters.
+
+    Of random texts of 14 characters 98 % are taken; of `WaitingForApprovalStep2Final` the words are too long, and
+    `EuWestNode17A` has nothing that names written so have not.
+    """
+    if len(drawn) < 14:
+        return False
+    words = len(_SHORT_WORD.findall(drawn))
+    capital, small = sum(map(str.isupper, drawn)), sum(map(str.islower, drawn))
+    return (
+        capital >= 2
+        and small >= 2
+        and len(drawn) <= 2.8 * words
+        and (len(drawn) <= 2 * words or _UNWRITTEN.search(drawn) is not None)
+    )
+
+
+def _is_small_and_drawn(drawn: str) -> bool:
+    """Tell it of letters of one case and digits."""
+    if len(drawn) < 14 or not (drawn.islower() or drawn.isupper()):
+        return False
+    return sum(map(str.isdigit, drawn)) >= 2 and len(drawn) <= 5 * len(_WORD.findall(drawn))
 
 
 # `REDACTED-` within base64, by where it begins among three bytes, and in hexadecimal digits.
@@ -368,6 +439,22 @@ def name_of_time(name: str) -> bool:
     return bool(_TIME_WORDS.intersection(_words(name)[-1:]))
 
 
+_NOTHING: Final[frozenset[str]] = frozenset()
+_STEADY_WORDS: Final = _listed("""
+    sha sha1 sha256 md5 hash digest checksum integrity version revision commit build sku isbn ean asin
+    model
+""")
+
+
+@lru_cache(maxsize=4_096)
+def _kept_under(name: str) -> frozenset[str]:
+    """Give the rules that do not hold under a name: moments that were chosen, ids where a hash or an article stands."""
+    kept = {"date"} if _is_planned(name) else set()
+    if not _STEADY_WORDS.isdisjoint(_words(name)):
+        kept.add("id")
+    return frozenset(kept)
+
+
 @lru_cache(maxsize=4_096)
 def _is_planned(name: str) -> bool:
     """Tell whether a name says that a moment was chosen by somebody: `due_at`, `startTime`."""
@@ -392,37 +479,37 @@ for _rule, _names in (
         x-request-id request-id x-correlation-id correlation-id correlation-context x-trace-id trace-id x-trace
         x-transaction-id x-amzn-requestid x-amzn-request-id x-amz-request-id x-amz-id-2 x-amzn-trace-id
         x-amz-apigw-id x-amz-cf-id cf-ray cf-request-id x-cloud-trace-context traceparent tracestate b3
-        x-b3-traceid x-b3-spanid x-b3-parentspanid x-b3-sampled x-github-request-id x-ms-request-id x-ms-
-        client-request-id x-ms-correlation-request-id x-ms-routing-request-id x-ms-activity-id x-fb-trace-id
-        x-fb-debug x-fb-request-id x-guploader-uploadid x-shopify-request-id x-stripe-request-id x-vcap-
-        request-id x-datadog-trace-id x-datadog-parent-id x-vercel-id fly-request-id x-nf-request-id
+        x-b3-traceid x-b3-spanid x-b3-parentspanid x-b3-sampled x-github-request-id x-ms-request-id
+        x-ms-client-request-id x-ms-correlation-request-id x-ms-routing-request-id x-ms-activity-id x-fb-trace-id
+        x-fb-debug x-fb-request-id x-guploader-uploadid x-shopify-request-id x-stripe-request-id
+        x-vcap-request-id x-datadog-trace-id x-datadog-parent-id x-vercel-id fly-request-id x-nf-request-id
         x-zendesk-request-id x-hubspot-correlation-id x-slack-req-id x-slack-unique-id x-discord-request-id
-        x-dropbox-request-id x-akamai-request-id x-req-id x-reqid x-ray sentry-trace baggage x-scraper-
-        request-id x-envoy-attempt-count amz-sdk-invocation-id amz-sdk-request idempotency-key
+        x-dropbox-request-id x-akamai-request-id x-req-id x-reqid x-ray sentry-trace baggage
+        x-scraper-request-id x-envoy-attempt-count amz-sdk-invocation-id amz-sdk-request idempotency-key
         x-idempotency-key postman-token x-newrelic-id x-newrelic-transaction uber-trace-id
         """,
     ),
     (
         "timing",
         """
-        x-runtime server-timing x-response-time x-envoy-upstream-service-time x-process-time x-processing-
-        time x-request-time x-elapsed-time x-took x-server-elapsed x-upstream-response-time openai-
-        processing-ms x-kong-upstream-latency x-kong-proxy-latency x-fb-request-duration x-backend-response-
-        time x-timer x-fb-connection-quality x-execution-time x-duration
+        x-runtime server-timing x-response-time x-envoy-upstream-service-time x-process-time
+        x-processing-time x-request-time x-elapsed-time x-took x-server-elapsed x-upstream-response-time
+        openai-processing-ms x-kong-upstream-latency x-kong-proxy-latency x-fb-request-duration
+        x-backend-response-time x-timer x-fb-connection-quality x-execution-time x-duration
         """,
     ),
     (
         "rate-limit",
         """
-        retry-after x-app-usage x-business-use-case-usage x-ad-account-usage x-page-usage x-fb-ads-insights-
-        throttle ratelimit x-shopify-shop-api-call-limit
+        retry-after x-app-usage x-business-use-case-usage x-ad-account-usage x-page-usage
+        x-fb-ads-insights-throttle ratelimit x-shopify-shop-api-call-limit sforce-limit-info
         """,
     ),
     (
         "cache",
         """
-        age x-cache x-cache-hits x-cache-lookup x-cache-status x-served-by x-varnish cf-cache-status x-amz-
-        cf-pop via x-proxy-cache x-drupal-cache x-fastly-request-id x-cache-remote x-akamai-cache-status
+        age x-cache x-cache-hits x-cache-lookup x-cache-status x-served-by x-varnish cf-cache-status
+        x-amz-cf-pop via x-proxy-cache x-drupal-cache x-fastly-request-id x-cache-remote x-akamai-cache-status
         x-nf-cache x-vercel-cache x-backend x-backend-server x-server-id x-host x-instance report-to
         reporting-endpoints x-edge-location alt-svc
         """,
@@ -430,27 +517,28 @@ for _rule, _names in (
     (
         "digest",
         """
-        content-md5 digest content-digest repr-digest want-digest x-goog-hash x-amz-content-sha256 x-amz-
-        checksum-crc32 x-amz-checksum-crc32c x-amz-checksum-crc64nvme x-amz-checksum-sha1 x-amz-checksum-
-        sha256 x-ms-content-crc64 x-content-digest
+        content-md5 digest content-digest repr-digest want-digest x-goog-hash x-amz-content-sha256
+        x-amz-checksum-crc32 x-amz-checksum-crc32c x-amz-checksum-crc64nvme x-amz-checksum-sha1
+        x-amz-checksum-sha256 x-amz-crc32 x-ms-content-crc64 x-content-digest
         """,
     ),
     ("length", "content-length"),
+    ("coding", "content-encoding"),
     ("connection", "connection keep-alive proxy-connection transfer-encoding te"),
     (
         "client",
         """
         user-agent accept-encoding x-amz-user-agent x-goog-api-client x-client-data x-stainless-lang
-        x-stainless-package-version x-stainless-os x-stainless-arch x-stainless-runtime x-stainless-runtime-
-        version x-stainless-retry-count x-stainless-read-timeout x-stainless-async x-stripe-client-user-
-        agent
+        x-stainless-package-version x-stainless-os x-stainless-arch x-stainless-runtime
+        x-stainless-runtime-version x-stainless-retry-count x-stainless-read-timeout x-stainless-async
+        x-stripe-client-user-agent
         """,
     ),
     (
         "signature",
         """
-        x-hub-signature x-hub-signature-256 x-signature signature signature-input x-slack-signature stripe-
-        signature x-shopify-hmac-sha256 x-twilio-signature x-hmac x-hmac-signature x-webhook-signature
+        x-hub-signature x-hub-signature-256 x-signature signature signature-input x-slack-signature
+        stripe-signature x-shopify-hmac-sha256 x-twilio-signature x-hmac x-hmac-signature x-webhook-signature
         x-goog-signature dpop x-line-signature x-signature-ed25519 x-signature-timestamp
         """,
     ),
@@ -518,10 +606,26 @@ _HIDDEN: Final = (
     r"(?P<hidden>(?:name|property)=[\"'](?P<field>[\w.:\[\]-]{1,80})[\"']"
     r"(?P<between>[^<>]{0,200}?\s(?:value|content)=[\"']))(?P<filled>[^\"'<>]{1,500})"
 )
-_ASK: Final = r"(?P<ask>[?&](?:amp;)?(?P<param>[A-Za-z0-9_.~-]{1,60})=)(?P<given>[^?&\s\"'<>#\\]{1,4000})"
+# The same field with its attributes the other way round.
+_HIDDEN_AFTER: Final = (
+    r"(?P<after>(?:value|content)=[\"'])(?P<ahead>[^\"'<>]{1,500})"
+    r"(?=[\"'][^<>]{0,200}?\s(?:name|property)=[\"'](?P<last>[\w.:\[\]-]{1,80})[\"'])"
+)
+# What a script is given: `window.__CSRF__ = "8f3a..."`, `csrfToken: '...'`.
+_ASSIGNED: Final = (
+    r"(?P<said>(?<![\w$-])(?P<called>[\w$-]{0,30}?(?i:csrf|xsrf|nonce|token|request_?id)[\w$-]{0,20})"
+    r"[\"']?\s{0,3}[:=]\s{0,3}[\"'])(?P<told>[^\"'<>\\\s]{6,500})(?=[\"'])"
+)
+_LOCATOR: Final = r"(?P<locator>(?<=/query/)01g[0-9A-Za-z]{12,15}(?=-\d))"  # of Salesforce
+_DRAWN: Final = (
+    r"(?P<id>(?<![A-Za-z0-9_.-])[a-z][a-z0-9]{1,15}(?:[_-][a-z][a-z0-9]{0,9}){0,2}[_-](?=[a-z0-9]*[A-Z])"
+    r"(?P<drawn>[A-Za-z0-9]{14,64}(?:_secret_[A-Za-z0-9]{14,64})?)(?![A-Za-z0-9_-]|\.\w))"
+)
+_ASK: Final = r"(?P<ask>[?&](?:amp;)?(?P<param>(?:\$|%24)?[A-Za-z0-9_.~-]{1,60})=)(?P<given>[^?&\s\"'<>#\\]{1,4000})"
 
 _SPAN: Final = re.compile(
-    f"{_DATE}|{_BASIC}|{_HTTP}|{_LOG}|{_UUID}|{_JWT}|{_PLACEHOLDER}|{_PORT}|{_ADDRESS}|{_POLICY_NONCE}|{_HIDDEN}|{_ASK}"
+    f"{_DATE}|{_BASIC}|{_HTTP}|{_LOG}|{_UUID}|{_JWT}|{_PLACEHOLDER}|{_PORT}|{_ADDRESS}|{_POLICY_NONCE}|{_HIDDEN}"
+    f"|{_HIDDEN_AFTER}|{_ASSIGNED}|{_ASK}|{_LOCATOR}|{_DRAWN}"
 )
 _MOMENT: Final = re.compile(
     rf"(?!1970-01-01){_YEAR}-{_MONTH_NUMBER}-{_DAY}T(?!00:00:00(?:\.0+)?Z){_CLOCK}:[0-5]\d(?:\.\d{{1,9}})?Z"
@@ -529,19 +633,20 @@ _MOMENT: Final = re.compile(
 _WHOLE_UUID: Final = re.compile(_UUID)
 _MAYBE: Final = re.compile(
     r"\d[T:t -]\d|\d-[0-9a-fA-F]{4}|eyJ|REDACTED-|redacted-|[=:( ]0x|nonce|[?&][\w.;~-]+=|\bname=|:\d|%3A"
-    r"|[a-fA-F]-[0-9a-fA-F]{4}-|\d'?, \d|port=|\d(?:\+|%20)\d|/[A-Z]"
+    r"|[a-fA-F]-[0-9a-fA-F]{4}-|\d'?, \d|port=|\d(?:\+|%20)\d|/[A-Z]|(?i:csrf|xsrf|token|request_?id)"
+    r"|[_-][A-Za-z0-9]{14}|/query/01g"
 )
 """What any of these has; quick to look for."""
 
 
-def _settled_spans(text: str, *, planned: bool = False) -> Settled:
-    """Settle what is volatile within a text. `planned`: moments are kept, for the name says that they were chosen."""
+def _settled_spans(text: str, kept: frozenset[str] = _NOTHING) -> Settled:
+    """Settle what is volatile within a text, but for the rules that are `kept`."""
     if _MAYBE.search(text) is None:
         return Settled(text)
     out: list[str] = []
     found: list[tuple[str, str]] = []
     at = 0
-    for start, end, mark, rule in _spans(text, planned=planned):
+    for start, end, mark, rule in _spans(text, kept):
         out.append(text[at:start])
         out.append(f"\0{mark}\0")
         found.append((rule, text[start:end]))
@@ -552,23 +657,36 @@ def _settled_spans(text: str, *, planned: bool = False) -> Settled:
     return Settled("".join(out), tuple(found))
 
 
-def _spans(text: str, *, planned: bool) -> Iterator[tuple[int, int, str, str]]:
+def _spans(text: str, kept: frozenset[str]) -> Iterator[tuple[int, int, str, str]]:
     """Give what is volatile within a text, from left to right: start, end, mark and rule."""
     for match in _SPAN.finditer(text):
         group = match.lastgroup or ""
-        if group in {"given", "filled"}:
-            yield from _named_span(match, group)
+        if group in _NAME_OF_SPAN:
+            yield from _named_span(match, *_NAME_OF_SPAN[group])
             continue
         rule, mark = _RULE_OF_SPAN[group], group
+        if rule in kept:
+            continue
         if rule == "date":
-            if planned:
-                continue
             mark = _form_of_moment(match, group)
+        elif rule == "id":
+            lead = match["id"][: -len(match["drawn"])]
+            if _OF_DIGEST.match(lead) or not _is_mixed(match["drawn"]):
+                continue
+            mark = f"id {lead}{len(match['drawn'])}"
         elif group == "placeholder":
             mark = f"placeholder {match['what'] or 'email'}"
         start, end = match.span("port" if group == "port" else group)
         yield start, end, mark, rule
 
+
+_NAME_OF_SPAN: Final = {
+    "given": ("param", "given"),
+    "filled": ("field", "filled"),
+    "last": ("last", "ahead"),
+    "told": ("called", "told"),
+}
+"""By the last group that matched: which one holds a name, and which one the value that is judged by it."""
 
 _RULE_OF_SPAN: Final = {
     "date": "date",
@@ -581,6 +699,8 @@ _RULE_OF_SPAN: Final = {
     "port": "port",
     "address": "address",
     "csp": "nonce",
+    "locator": "cursor",
+    "id": "id",
 }
 
 
@@ -593,13 +713,13 @@ def _form_of_moment(match: re.Match[str], group: str) -> str:
     return f"date {match['date'][10].upper()} {kind}"
 
 
-def _named_span(match: re.Match[str], group: str) -> Iterator[tuple[int, int, str, str]]:
-    """Settle the value of a parameter within a URL, or of a hidden field within HTML."""
-    name, value = match["param" if group == "given" else "field"], match[group]
+def _named_span(match: re.Match[str], of_name: str, group: str) -> Iterator[tuple[int, int, str, str]]:
+    """Settle the value of a parameter within a URL, of a hidden field within HTML, of a variable within a script."""
+    name, value = match[of_name], match[group]
     whole = settled_token(value, name)
     offset = match.start(group)
     if whole is not None:
         yield offset, match.end(group), whole.mark, whole.rule
         return
-    for start, end, mark, rule in _spans(value, planned=_is_planned(name)):
+    for start, end, mark, rule in _spans(value, _kept_under(name)):
         yield offset + start, offset + end, mark, rule

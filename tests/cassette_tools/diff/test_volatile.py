@@ -58,7 +58,49 @@ SAME: Final = [
     ("id", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "01BX5ZZKBKACTAV9WEVGEMMVRZ", "ulid"),
     ("_id", "507f1f77bcf86cd799439011", "507f191e810c19729de860ea", "object-id"),
     ("userId", "507f1f77bcf86cd799439011", "507f191e810c19729de860ea", "object-id"),
+    ("customer", "cus_NffrFeUfNV2Hib", "cus_9s6XKzkNRiz8i3", "id"),
+    ("latest_charge", "ch_3MmlLrLkdIwHu7ix0snN0B15", "ch_3LQ2KC8OIC7PUY2jWU9hp3NL", "id"),
+    ("id", "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT", "chatcmpl-I3fsjB2W7VqzxDTBbTs4V8u3siTLs", "id"),
+    ("id", "msg_01XFDUDYJgAACzvnptvVoYEL", "msg_01tVNjVJpYpjVFNfgxBOsdwV", "id"),
+    ("id", "resp_67ccd2bed1ec8190b14f964abc054267", "resp_77ccd2bed1ec8190b14f964abc054268", "id"),
+    ("run_id", "run-1b5d378044", "run-fef3057f41", "id"),
+    ("id", "V1StGXR8_Z5jdHi6B-myT", "hYGT4pQ_81Zk-vP02xWqa", "id"),
+    (
+        "client_secret",
+        "pi_3MtwBwLkdIwHu7ix28a3tqPa_secret_YrKJUKribcBjcG8HVhfZluoGH",
+        "pi_3LQ2KC8OIC7PUY2jWU9hp3NL_secret_FNfgxBOsdwVeUYsnbfeqWPIug",
+        "id",
+    ),
+    ("url", "/v1/customers/cus_NffrFeUfNV2Hib/cards", "/v1/customers/cus_9s6XKzkNRiz8i3/cards", "id"),
+    ("", "No such customer: 'cus_NffrFeUfNV2Hib'", "No such customer: 'cus_9s6XKzkNRiz8i3'", "id"),
+    ("system_fingerprint", "fp_1b5d378044", "fp_fef3057f41", "id"),
+    ("etag", '"CJ3OhN7Y8f8CEAE="', '"CK7OhN7Y8f8CEAI="', "etag"),
+    ("@odata.etag", 'W/"JzE5OzE2NTg3"', 'W/"uTNxfzcSUKpckcQI"', "etag"),
+    ("eTag", 'W/"d587bbd6e38337f5accdd587bbd6e383"', 'W/"e587bbd6e38337f5accdd587bbd6e383"', "etag"),
     ("request_id", "req_8f3a51", "req_11aa92", "request-id"),
+    ("wsa:RequestId", "8f3a5190", "11aa9212", "request-id"),
+    ("HostId", "0czFsz07Na40NPZWnVPxR+f0WZcB35mviHmvk1yL", "9czFsz07Na40NPZWnVPxR+f0WZcB35mviHmvk1yM", "request-id"),
+    ("@odata.nextLink", "Orders?$skiptoken=C0YlB1sB2dgP-7dbkFmg", "Orders?$skiptoken=l0kWXtIPciDBB8NwG4SB", "cursor"),
+    (
+        "nextRecordsUrl",
+        "/services/data/v59.0/query/01gD0000002HU6KIAW-2000",
+        "/services/data/v59.0/query/01gr3UpHXB0WpHEAx9-2000",
+        "cursor",
+    ),
+    ("ReceiptHandle", "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a1", "AQEBzbVv1hnCwMFkK3rYigCgxlaS3SLy0b2", "token"),
+    (
+        "",
+        '<input value="abcdefgh12" type="hidden" name="csrf_token">',
+        '<input value="hgfedcba21" type="hidden" name="csrf_token">',
+        "csrf",
+    ),
+    ("", "window.__CSRF__ = 'abcdefgh12';", "window.__CSRF__ = 'hgfedcba21';", "csrf"),
+    (
+        "",
+        '<input type="hidden" name="__VIEWSTATE" value="/wEPDwUKLTE2">',
+        '<input type="hidden" name="__VIEWSTATE" value="/wEPDwUKLTE3">',
+        "csrf",
+    ),
     ("requestId", "8f3a5190", "11aa9212", "request-id"),
     ("X-Request-Id", "f9a1", "b2c3", "request-id"),
     ("fbtrace_id", "AbCdEfGhIjKlMnOpQ", "ZyXwVuTsRqPoNmLkJ", "request-id"),
@@ -250,6 +292,29 @@ CHANGED: Final = [
     ("phone", "+49 30 1234567", "+49 30 1234568"),
     ("iban", "DE89370400440532013000", "DE89370400440532013001"),
     ("ip", "10.0.0.1", "10.0.0.2"),
+    ("status", "requires_capture", "requires_confirmation"),
+    ("type", "payment_intent.created", "payment_intent.succeeded"),
+    ("type", "evt_WaitingForApprovalStep2", "evt_WaitingForApprovalStep3"),
+    ("event", "job_ExportUsers2026Q1", "job_ExportUsers2026Q2"),
+    ("customer", "cus_NffrFeUfNV2Hib", "sub_9s6XKzkNRiz8i3"),
+    ("customer", "cus_NffrFeUfNV2Hib", "cus_9s6XKzkNRiz8i3aa"),
+    ("customer", "cus_NffrFeUfNV2Hib", ""),
+    ("id", "item_00000000000017", "item_00000000000018"),
+    ("id", "order-2026-17", "order-2026-18"),
+    ("sku", "prod_NffrFeUfNV2Hib", "prod_9s6XKzkNRiz8i3"),
+    ("sha256", "sha256_NffrFeUfNV2Hib12", "sha256_9s6XKzkNRiz8i312"),
+    ("image", "sha256-NffrFeUfNV2Hib12", "sha256-9s6XKzkNRiz8i312"),
+    ("commit", "dpl_NffrFeUfNV2Hib", "dpl_9s6XKzkNRiz8i3"),
+    ("file", "chunk-NffrFeUfNV2Hib.js", "chunk-9s6XKzkNRiz8i3.js"),
+    ("name", "build-1b5d378044fef305", "build-7f417fdcc1fef305"),
+    ("video", "dQw4w9WgXcQ", "oHg5SJYRHA0"),
+    ("spreadsheetId", "1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms", "1CxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upmt"),
+    ("etag", '"9e107d9d372bb6826bd81d3542a419d6"', '"8e107d9d372bb6826bd81d3542a419d6"'),
+    ("ETag", '"9e107d9d372bb6826bd81d3542a419d6-3"', '"8e107d9d372bb6826bd81d3542a419d6-3"'),
+    ("etag", "1", "2"),
+    ("", '<input value="10" name="amount">', '<input value="12" name="amount">'),
+    ("", "var token_limit = '100000';", "var token_limit = '200000';"),
+    ("", "csrf = 'off'", "csrf = 'on'"),
     ("", "", " "),
 ]
 
@@ -285,7 +350,18 @@ def test_a_real_change_is_never_taken_for_a_volatile_one(name: str, old: str, ne
 
 def test_the_tables_are_long_enough_and_use_every_kind_that_values_have() -> None:
     assert len(SAME) + len(CHANGED) >= 150
-    elsewhere = {"etag", "digest", "length", "connection", "client", "cookie", "boundary", "cache", "rate-limit"}
+    elsewhere = {
+        "etag",
+        "digest",
+        "length",
+        "connection",
+        "client",
+        "cookie",
+        "boundary",
+        "cache",
+        "rate-limit",
+        "coding",
+    }
     assert {rule for *_, rule in SAME} | elsewhere == {kind.name for kind in KINDS}
 
 
@@ -306,6 +382,22 @@ HEADERS: Final = [
     ("Server-Timing", "timing"),
     ("x-envoy-upstream-service-time", "timing"),
     ("X-Timer", "timing"),
+    ("X-Processing-Time", "timing"),
+    ("openai-processing-ms", "timing"),
+    ("X-Backend-Response-Time", "timing"),
+    ("x-ms-client-request-id", "request-id"),
+    ("X-Vcap-Request-Id", "request-id"),
+    ("x-fb-ads-insights-throttle", "rate-limit"),
+    ("Sforce-Limit-Info", "rate-limit"),
+    ("X-Amz-Cf-Pop", "cache"),
+    ("x-amz-checksum-crc32", "digest"),
+    ("x-stainless-runtime-version", "client"),
+    ("X-Stripe-Client-User-Agent", "client"),
+    ("Content-Encoding", "coding"),
+    ("Version", None),
+    ("Agent", None),
+    ("Time", None),
+    ("Throttle", None),
     ("X-RateLimit-Remaining", "rate-limit"),
     ("x-ratelimit-reset", "rate-limit"),
     ("RateLimit-Remaining", "rate-limit"),
@@ -330,7 +422,6 @@ HEADERS: Final = [
     ("Content-Type", None),
     ("Location", None),
     ("Accept", None),
-    ("Content-Encoding", None),
     ("Cache-Control", None),
     ("Server", None),
     ("X-RateLimit-Limit", None),
@@ -464,3 +555,17 @@ def test_the_quick_look_at_a_whole_value_says_what_the_long_one_says(
     quick = volatile._settled_short.__wrapped__(text, name)
     monkeypatch.setattr(volatile, "_tells_nothing", lambda name: False)
     assert quick == volatile._settled_short.__wrapped__(text, name)
+
+
+def test_no_name_of_a_header_is_a_piece_of_one() -> None:
+    assert [name for name in volatile._OF_HEADER if name.startswith("-") or name.endswith("-")] == []
+
+
+def test_nearly_all_ids_of_the_usual_forms_are_taken() -> None:
+    import random
+
+    numbers = random.Random(17)
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    for lead, length in (("cus_", 14), ("pi_3", 23), ("chatcmpl-", 29), ("msg_01", 22), ("call_", 24)):
+        drawn = [lead + "".join(numbers.choice(letters) for _ in range(length)) for _ in range(1_000)]
+        assert sum(blanked(one) == blanked(f"{lead}{'aB3x9Zk1' * 9}"[: len(one)]) for one in drawn) > 960, lead
