@@ -18,6 +18,7 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final
 
 from cassette_tools.interaction import Body, Interaction, Request, Response, header
+from cassette_tools.losses import KNOWN_TO_RECORDERS
 from cassette_tools.marks import KEY, Mark, body_with, coding_mark, decoded_view, headers_with, mark_of
 from cassette_tools.stored_headers import grouped, headers_of
 from cassette_tools.stored_times import utc_of
@@ -32,29 +33,17 @@ __all__ = ["CANNOT_HOLD", "FAMILY", "LISTS", "interaction_of", "number_of", "pla
 FAMILY: Final = "cassetter"
 LISTS: Final = ("grpc_interactions", "ws_interactions", "observed_requests")
 """What a cassetter YAML holds beside its HTTP interactions."""
-CANNOT_HOLD: Final = frozenset(
-    {
-        "no-response",
-        "error",
-        "timings",
-        "client",
-        "process",
-        "connection",
-        "memory",
-        "redaction",
-        "http-version",
-        "huge-items",
-        "target",
-        "unsent",
-        "reason",
-        "scattered-headers",
-        "trailers",
-        "framing",
-        "wire-size",
-        "incomplete",
-        "removed",
-    }
-)
+CANNOT_HOLD: Final = KNOWN_TO_RECORDERS | {
+    "no-response",
+    "timings",
+    "http-version",
+    "huge-items",
+    "target",
+    "reason",
+    "scattered-headers",
+    "trailers",
+    "framing",
+}
 
 _LARGEST_JSON: Final = 256 * 1024
 """Bytes of a body that is written as a JSON value. cassetter refuses YAML of more than 250,000 nodes."""

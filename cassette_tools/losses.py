@@ -19,9 +19,25 @@ if TYPE_CHECKING:
 
     from cassette_tools.interaction import Headers, Interaction
 
-__all__ = ["FACETS", "MOST_COMBINATIONS", "Facet", "Losses", "describe", "differences"]
+__all__ = ["FACETS", "KNOWN_TO_RECORDERS", "MOST_COMBINATIONS", "Facet", "Losses", "describe", "differences"]
 
 MOST_COMBINATIONS: Final = 1000
+
+KNOWN_TO_RECORDERS: Final = frozenset(
+    {
+        "client",
+        "connection",
+        "error",
+        "incomplete",
+        "memory",
+        "process",
+        "redaction",
+        "removed",
+        "unsent",
+        "wire-size",
+    }
+)
+"""Facets that a recorder knows, and that formats made for replaying or sending again have no place for."""
 
 Description: TypeAlias = dict[str, Any]
 """All that an interaction says, by field, in a form that can be compared. Bodies are there as size and digest."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cassette_tools.interaction import Body
+from cassette_tools.losses import KNOWN_TO_RECORDERS
 from cassette_tools.stored_body import wire_of
 
 if TYPE_CHECKING:
@@ -21,25 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NEVER_SENT", "Resend", "resend_of", "title_of"]
 
-NEVER_SENT: Final = frozenset(
-    {
-        "responses",
-        "error",
-        "started-at",
-        "timings",
-        "client",
-        "process",
-        "connection",
-        "memory",
-        "redaction",
-        "unsent",
-        "header-order",
-        "wire-size",
-        "incomplete",
-        "removed",
-        "unsendable",
-    }
-)
+NEVER_SENT: Final = KNOWN_TO_RECORDERS | {"responses", "started-at", "timings", "header-order", "unsendable"}
 """Facets (`cassette_tools.losses`) that no program can send again, whatever its client."""
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

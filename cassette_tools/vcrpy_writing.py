@@ -40,6 +40,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from cassette_tools import yaml_text
 from cassette_tools.huge_items import told
 from cassette_tools.interaction import Envelope, header
+from cassette_tools.losses import KNOWN_TO_RECORDERS
 from cassette_tools.stored_body import wire_of
 
 if TYPE_CHECKING:
@@ -53,36 +54,24 @@ __all__ = ["CANNOT_HOLD_JSON", "CANNOT_HOLD_YAML", "FAMILY", "write_json", "writ
 
 FAMILY: Final = "vcrpy"
 
-CANNOT_HOLD_JSON: Final = frozenset(
-    {
-        "binary-request-body",
-        "binary-response-body",
-        "client",
-        "client-headers",
-        "coding",
-        "coding-headers",
-        "connection",
-        "absent-bodies",
-        "error",
-        "framing",
-        "http-version",
-        "huge-items",
-        "incomplete",
-        "joined-request-headers",
-        "memory",
-        "no-response",
-        "process",
-        "redaction",
-        "removed",
-        "scattered-headers",
-        "started-at",
-        "target",
-        "timings",
-        "trailers",
-        "unsent",
-        "wire-size",
-    }
-)
+CANNOT_HOLD_JSON: Final = KNOWN_TO_RECORDERS | {
+    "binary-request-body",
+    "binary-response-body",
+    "client-headers",
+    "coding",
+    "coding-headers",
+    "absent-bodies",
+    "framing",
+    "http-version",
+    "huge-items",
+    "joined-request-headers",
+    "no-response",
+    "scattered-headers",
+    "started-at",
+    "target",
+    "timings",
+    "trailers",
+}
 CANNOT_HOLD_YAML: Final = (CANNOT_HOLD_JSON | {"header-order"}) - {"binary-request-body", "binary-response-body"}
 
 _VERSION: Final = 1

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cassette_tools.formats import Format
 from cassette_tools.interaction import Body, Envelope, Interaction, Request, Response
 from cassette_tools.json_items import JsonItems
+from cassette_tools.losses import KNOWN_TO_RECORDERS
 from cassette_tools.stored_body import body_of
 from cassette_tools.stored_headers import headers_of
 from cassette_tools.stored_times import utc_of
@@ -193,30 +194,19 @@ FORMAT: Final = Format(
     suffixes=(".json",),
     sniff=_sniff,
     read=_read,
-    cannot_hold=frozenset(
-        {
-            "no-response",
-            "error",
-            "timings",
-            "client",
-            "process",
-            "connection",
-            "memory",
-            "redaction",
-            "http-version",
-            "target",
-            "unsent",
-            "scattered-headers",
-            "repeated-request-headers",
-            "trailers",
-            "framing",
-            "wire-size",
-            "coding",
-            "incomplete",
-            "removed",
-            "empty-bodies",
-        }
-    ),
+    cannot_hold=KNOWN_TO_RECORDERS
+    | {
+        "no-response",
+        "timings",
+        "http-version",
+        "target",
+        "scattered-headers",
+        "repeated-request-headers",
+        "trailers",
+        "framing",
+        "coding",
+        "empty-bodies",
+    },
     notes=(
         "Ruby VCR's JSON is read as well.",
         "Bytes that did not fit a body's encoding were replaced when betamax recorded; U+FFFD in a body is remarked.",

@@ -30,6 +30,7 @@ from cassette_tools.document_values import (
 )
 from cassette_tools.formats import Format
 from cassette_tools.interaction import Envelope, Interaction, Request, Response
+from cassette_tools.losses import KNOWN_TO_RECORDERS
 from cassette_tools.vcr_items import Item, converted, items
 
 if TYPE_CHECKING:
@@ -90,28 +91,17 @@ FORMAT: Final = Format(
     suffixes=(".yaml", ".yml"),
     sniff=sniff,
     read=read,
-    cannot_hold=frozenset(
-        {
-            "no-response",
-            "error",
-            "started-at",
-            "client",
-            "process",
-            "connection",
-            "memory",
-            "redaction",
-            "target",
-            "unsent",
-            "header-order",
-            "scattered-headers",
-            "header-case",
-            "wire-size",
-            "incomplete",
-            "removed",
-            "empty-bodies",
-            "extra",
-        }
-    ),
+    cannot_hold=KNOWN_TO_RECORDERS
+    | {
+        "no-response",
+        "started-at",
+        "target",
+        "header-order",
+        "scattered-headers",
+        "header-case",
+        "empty-bodies",
+        "extra",
+    },
     notes=(
         "Formats 1 and 2, of go-vcr 1 to 4.",
         "Go takes gzip off by itself and removes its header; such bodies are read as they are written.",

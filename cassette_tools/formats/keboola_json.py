@@ -21,6 +21,7 @@ from cassette_tools.formats import Format
 from cassette_tools.huge_items import told
 from cassette_tools.interaction import Body, Envelope, Interaction, Request, Response, header
 from cassette_tools.json_items import LARGEST_ITEM, JsonItems
+from cassette_tools.losses import KNOWN_TO_RECORDERS
 from cassette_tools.marks import KEY, Mark, body_with, coding_mark, decoded_view, headers_with, mark_of
 from cassette_tools.stored_body import wire_of
 from cassette_tools.stored_headers import grouped, headers_of
@@ -382,29 +383,18 @@ FORMAT: Final = Format(
     sniff=_sniff,
     read=_read,
     write=_write,
-    cannot_hold=frozenset(
-        {
-            "no-response",
-            "error",
-            "started-at",
-            "timings",
-            "client",
-            "process",
-            "connection",
-            "memory",
-            "redaction",
-            "http-version",
-            "huge-items",
-            "target",
-            "unsent",
-            "scattered-headers",
-            "trailers",
-            "framing",
-            "wire-size",
-            "incomplete",
-            "removed",
-        }
-    ),
+    cannot_hold=KNOWN_TO_RECORDERS
+    | {
+        "no-response",
+        "started-at",
+        "timings",
+        "http-version",
+        "huge-items",
+        "target",
+        "scattered-headers",
+        "trailers",
+        "framing",
+    },
     notes=(
         (
             "keboola.vcr stores bytes that are not UTF-8 as base64 without a mark, and replays the base64. What is"

@@ -31,6 +31,7 @@ from cassette_tools.document_values import (
 )
 from cassette_tools.formats import Format
 from cassette_tools.interaction import Body, Envelope, Interaction, Request, Response
+from cassette_tools.losses import KNOWN_TO_RECORDERS
 from cassette_tools.moments import from_http_date, from_text
 from cassette_tools.vcr_items import Item, converted, items
 from cassette_tools.yaml_items import LARGEST_ITEM, Plain
@@ -78,30 +79,19 @@ FORMAT: Final = Format(
     suffixes=(".yml", ".yaml", ".json"),
     sniff=sniff,
     read=read,
-    cannot_hold=frozenset(
-        {
-            "no-response",
-            "error",
-            "timings",
-            "client",
-            "process",
-            "connection",
-            "memory",
-            "redaction",
-            "http-version",
-            "target",
-            "unsent",
-            "header-order",
-            "scattered-headers",
-            "trailers",
-            "framing",
-            "wire-size",
-            "incomplete",
-            "removed",
-            "empty-bodies",
-            "extra",
-        }
-    ),
+    cannot_hold=KNOWN_TO_RECORDERS
+    | {
+        "no-response",
+        "timings",
+        "http-version",
+        "target",
+        "header-order",
+        "scattered-headers",
+        "trailers",
+        "framing",
+        "empty-bodies",
+        "extra",
+    },
     notes=(
         "YAML and JSON of vcr 0 to 2.",
         "A body in a file of its own is read from inside the cassette's folder only.",

@@ -30,6 +30,7 @@ from cassette_tools.document_values import (
 )
 from cassette_tools.formats import Format
 from cassette_tools.interaction import Envelope, Interaction, Request, Response
+from cassette_tools.losses import KNOWN_TO_RECORDERS
 from cassette_tools.moments import from_http_date, from_text
 from cassette_tools.vcr_items import Item, converted, items
 from cassette_tools.yaml_items import Tagged
@@ -100,29 +101,18 @@ FORMAT: Final = Format(
     suffixes=(".yml", ".yaml", ".json"),
     sniff=sniff,
     read=read,
-    cannot_hold=frozenset(
-        {
-            "no-response",
-            "error",
-            "timings",
-            "client",
-            "process",
-            "connection",
-            "memory",
-            "redaction",
-            "http-version",
-            "target",
-            "unsent",
-            "scattered-headers",
-            "trailers",
-            "framing",
-            "wire-size",
-            "incomplete",
-            "removed",
-            "empty-bodies",
-            "extra",
-        }
-    ),
+    cannot_hold=KNOWN_TO_RECORDERS
+    | {
+        "no-response",
+        "timings",
+        "http-version",
+        "target",
+        "scattered-headers",
+        "trailers",
+        "framing",
+        "empty-bodies",
+        "extra",
+    },
     notes=(
         "YAML and JSON of VCR 2 to 6, and the YAML of VCR 1.",
         "The encoding beside a body's text is used to get its bytes, and is not kept.",

@@ -23,6 +23,7 @@ import orjson
 
 from cassette_tools.formats import Format
 from cassette_tools.interaction import Interaction, header
+from cassette_tools.losses import KNOWN_TO_RECORDERS
 from cassette_tools.stored_body import wire_of
 from recorder.errors import OutputError
 
@@ -290,33 +291,22 @@ FORMAT: Final = Format(
     suffixes=(),
     sniff=_sniff,
     write_folder=_write_folder,
-    cannot_hold=frozenset(
-        {
-            "no-response",
-            "error",
-            "started-at",
-            "timings",
-            "client",
-            "process",
-            "connection",
-            "memory",
-            "redaction",
-            "http-version",
-            "target",
-            "unsent",
-            "request-headers",
-            "header-order",
-            "scattered-headers",
-            "trailers",
-            "framing",
-            "wire-size",
-            "coding",
-            "coding-headers",
-            "incomplete",
-            "removed",
-            "empty-bodies",
-        }
-    ),
+    cannot_hold=KNOWN_TO_RECORDERS
+    | {
+        "no-response",
+        "started-at",
+        "timings",
+        "http-version",
+        "target",
+        "request-headers",
+        "header-order",
+        "scattered-headers",
+        "trailers",
+        "framing",
+        "coding",
+        "coding-headers",
+        "empty-bodies",
+    },
     notes=(
         "A request is matched by its method, path, query and body; its host is not looked at, nor its headers.",
         "Requests that are alike are answered in their order, by a scenario; the last answer stays.",
