@@ -1,4 +1,4 @@
-"""What a body is, for a comparison: JSON, lines of JSON, a form, parts, events, text or bytes.
+"""What a body is, for a comparison: JSON, lines of JSON, XML, a form, parts, events, text or bytes.
 
 Law: the bytes decide and the declared type helps, for types lie. One side is read without a look at the other. What is
 longer than LONGEST bytes, or has more than MOST_VALUES values, is compared as a whole, by its digest.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from cassette_tools.aws_event_stream import is_aws_event_stream, messages_of
 from cassette_tools.diff.json_values import read_json
 from cassette_tools.diff.urls import parameters
+from cassette_tools.diff.xml_values import read_xml
 from cassette_tools.event_stream import events_of, is_event_stream
 from cassette_tools.interaction import header
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LONGEST",
+    "MOST_TAGS",
     "MOST_VALUES",
     "PART_LEVELS",
     "Contents",
@@ -41,12 +43,15 @@ LONGEST: Final = 4 << 20
 MOST_VALUES: Final = 250_000
 """Values of JSON, lines of a text, fields of a form that are looked into; a body of more is compared as a whole."""
 
+MOST_TAGS: Final = 100_000
+"""Tags of XML that are looked into; a document of more is compared as text. An element takes some 350 bytes."""
+
 PART_LEVELS: Final = 3
 """How deep multipart bodies are looked into."""
 
 _MOST_PARTS: Final = 1_000
 
-Kind: TypeAlias = Literal["empty", "json", "form", "parts", "events", "text", "binary", "long"]
+Kind: TypeAlias = Literal["empty", "json", "xml", "form", "parts", "events", "text", "binary", "long"]
 
 
 @dataclass(slots=True)
@@ -60,7 +65,7 @@ class Piece:
 
 @dataclass(slots=True)
 class Contents:
-    """A body as what it is. `value`: a JSON tree, fields, pieces, events as dicts, or a text. `size` in bytes."""
+    """A body as what it is, of `size` bytes. `value`: a tree of JSON or XML, fields, pieces, events, or a text."""
 
     kind: Kind
     title: str
@@ -142,9 +147,12 @@ def _of_text(text: str, data: bytes, media: str) -> Contents:
             return Contents("json", "JSON lines", size, values, data)
     start = text[:200].lstrip("\ufeff \t\r\n").lower()
     title = "HTML" if "html" in media or start.startswith(("<!doctype html", "<html")) else "text"
-    return Contents(
-        "text", "XML" if "xml" in media.replace("xhtml", "") or start.startswith("<?xml") else title, size, text, data
-    )
+    if "xml" in media.replace("xhtml", "") or start.startswith("<?xml"):
+        title = "XML"
+        tree = read_xml(text.lstrip("\ufeff \t\r\n")) if text.count("<") <= MOST_TAGS else None
+        if tree is not None:
+            return Contents("xml", title, size, tree, data)
+    return Contents("text", title, size, text, data)
 
 
 @lru_cache(maxsize=256)

@@ -22,6 +22,7 @@ from cassette_tools.diff.json_fields import compare_events, compare_json, settle
 from cassette_tools.diff.text_fields import compare_pairs, compare_text, settled_lines, settled_pairs
 from cassette_tools.diff.urls import parameters, settled_port, split_url
 from cassette_tools.diff.volatile import rules_between, settled_text
+from cassette_tools.diff.xml_fields import compare_xml, settled_xml
 from cassette_tools.interaction import header
 
 if TYPE_CHECKING:
@@ -196,6 +197,8 @@ def _compare_contents(old: Contents, new: Contents, rules: Rules, findings: Find
         _tell_missing(old, new, rules, findings)
     elif "long" in {old.kind, new.kind} or old.kind == new.kind == "binary":
         _compare_bytes(old, new, rules, findings)
+    elif old.title == new.title == "XML" and old.kind != new.kind:
+        compare_text(_as_text(old), _as_text(new), rules, findings)  # one of them is not well-formed, or the like
     elif old.kind != new.kind:
         _tell_kinds(old, new, rules, findings)
     else:
@@ -213,6 +216,8 @@ def _compare_alike(old: Contents, new: Contents, rules: Rules, findings: Finding
         return
     if old.kind == "json":
         compare_json(old.value, new.value, rules, findings)
+    elif old.kind == "xml":
+        compare_xml(old.value, new.value, rules, findings)
     elif old.kind == "events":
         compare_events(old.value, new.value, rules, findings)
     elif old.kind == "form":
@@ -225,8 +230,13 @@ def _compare_alike(old: Contents, new: Contents, rules: Rules, findings: Finding
         findings.ignore("boundary" if old.kind == "parts" else "formatting", place)
 
 
+def _as_text(contents: Contents) -> str:
+    return contents.data.decode("utf-8", "backslashreplace")
+
+
 _PLACES: Final[dict[str, Place]] = {
     "json": "json",
+    "xml": "xml",
     "events": "event",
     "form": "form",
     "parts": "part",
@@ -340,6 +350,8 @@ def _settled_value(contents: Contents, rules: Rules, part: Part, level: int) -> 
         return b"ignored"
     if kind == "json":
         return settled_json(contents.value, rules, part)
+    if kind == "xml":
+        return settled_xml(contents.value, rules, part)
     if kind == "events":
         return settled_events(contents.value, rules, part)
     if kind == "form":

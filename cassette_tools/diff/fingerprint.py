@@ -20,12 +20,12 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
+from cassette_tools.counting import bad_line
 from cassette_tools.diff.contents import is_plain_json
 from cassette_tools.diff.headers import apart
 from cassette_tools.diff.urls import canonical_url, loose_url
 from cassette_tools.diff.volatile import volatile_header
 from cassette_tools.interaction import header
-from cassette_tools.summary import bad_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import re
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from cassette_tools.diff.findings import clipped_pieces
 from cassette_tools.diff.json_values import canonical_number, json_text
@@ -37,14 +37,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEEP",
+    "Kind",
+    "Roots",
     "Site",
+    "Step",
     "compare_events",
     "compare_json",
+    "compare_trees",
     "in_place",
     "middle",
     "said",
     "settled_events",
     "settled_json",
+    "settled_tree",
     "site_of",
 ]
 
@@ -61,20 +66,20 @@ class Site:
     __slots__ = (
         "_children",
         "_path",
-        "_rules",
         "above",
         "count",
         "depth",
         "ignored",
         "name",
         "part",
+        "rules",
         "said",
         "step",
         "steps",
     )
 
     def __init__(self, rules: Rules, part: Part, *, above: Site | None = None, step: Step = None) -> None:
-        self._rules = rules
+        self.rules = rules
         self.part = part
         self.above = above
         self.step = step
@@ -102,7 +107,7 @@ class Site:
         return self._path
 
     def _made(self, step: Step) -> Site:
-        return Site(self._rules, self.part, above=self, step=step)
+        return Site(self.rules, self.part, above=self, step=step)
 
 
 class _EventSite(Site):
@@ -127,7 +132,7 @@ class _EventSite(Site):
 
     def _made(self, step: Step) -> Site:
         if self.level < 2:
-            return _EventSite(self._rules, self.part, above=self, step=step, level=self.level + 1)
+            return _EventSite(self.rules, self.part, above=self, step=step, level=self.level + 1)
         return super()._made(step)
 
 
@@ -136,7 +141,7 @@ _MOST_SITES: Final = 20_000
 """Places that are remembered from one comparison to the next; their names may be data."""
 
 
-class _Roots:
+class Roots:
     """Roots that are used again: most answers of a cassette have the same places. Forgotten when there are many."""
 
     def __init__(self, kind: type[Site]) -> None:
@@ -144,6 +149,7 @@ class _Roots:
         self._roots: dict[tuple[Rules, Part], Site] = {}
 
     def root(self, rules: Rules, part: Part) -> Site:
+        """Give the root for some rules."""
         root = self._roots.get((rules, part))
         if root is None or root.count[0] > _MOST_SITES:
             if len(self._roots) >= _MOST_ROOTS:
@@ -152,13 +158,26 @@ class _Roots:
         return root
 
 
-_VALUES: Final = _Roots(Site)
-_EVENTS: Final = _Roots(_EventSite)
+_VALUES: Final = Roots(Site)
+_EVENTS: Final = Roots(_EventSite)
+
+
+class Kind(NamedTuple):
+    """How what is found in a kind of content is told: its place, a path as text, a value below some steps as text."""
+
+    place: Place
+    rendered: Callable[[tuple[Step, ...]], str]
+    text: Callable[[Tree, tuple[Step, ...]], str]
 
 
 def compare_json(old: Tree, new: Tree, rules: Rules, findings: Findings) -> None:
     """Compare two JSON values. What is found goes to `findings`, by path: `$.items[3].price`."""
-    _Comparison(rules, findings, "json", _path_text).run(old, new, _VALUES.root(rules, findings.part))
+    compare_trees(old, new, _VALUES.root(rules, findings.part), findings, _JSON)
+
+
+def compare_trees(old: Tree, new: Tree, site: Site, findings: Findings, kind: Kind) -> None:
+    """Compare two values of a kind; `site` is the place of both."""
+    _Comparison(site.rules, findings, kind).run(old, new, site)
 
 
 def site_of(rules: Rules, part: Part) -> Site:
@@ -168,17 +187,22 @@ def site_of(rules: Rules, part: Part) -> Site:
 
 def compare_events(old: list[Tree], new: list[Tree], rules: Rules, findings: Findings) -> None:
     """Compare two streams of events, each a dict of its fields; `data` is JSON or text. Paths: `3: $.delta.text`."""
-    _Comparison(rules, findings, "event", _event_path_text).run(old, new, _EVENTS.root(rules, findings.part))
+    compare_trees(old, new, _EVENTS.root(rules, findings.part), findings, _EVENT)
 
 
 def settled_json(root: Tree, rules: Rules, part: Part) -> bytes:
     """Give a digest of 16 bytes of a JSON value, without what is volatile or ignored."""
-    return _digest(_Settler(rules).token(root, _VALUES.root(rules, part)))
+    return settled_tree(root, _VALUES.root(rules, part), rules)
 
 
 def settled_events(root: list[Tree], rules: Rules, part: Part) -> bytes:
     """Give a digest of 16 bytes of a stream of events, without what is volatile or ignored."""
-    return _digest(_Settler(rules).token(root, _EVENTS.root(rules, part)))
+    return settled_tree(root, _EVENTS.root(rules, part), rules)
+
+
+def settled_tree(root: Tree, site: Site, rules: Rules) -> bytes:
+    """Give a digest of 16 bytes of a value at a place, without what is volatile or ignored."""
+    return _digest(_Settler(rules).token(root, site))
 
 
 # -- what a value is without what is volatile
@@ -284,14 +308,11 @@ _WORDS: Final = {None: b"0", True: b"t", False: b"f"}
 class _Comparison:
     """One comparison: a stack of pairs that differ, deepest first."""
 
-    def __init__(
-        self, rules: Rules, findings: Findings, place: Place, rendered: Callable[[tuple[Step, ...]], str]
-    ) -> None:
+    def __init__(self, rules: Rules, findings: Findings, kind: Kind) -> None:
         self._findings = findings
         self._keep = rules.keep_volatile
         self._settler = _Settler(rules)
-        self._place: Place = place
-        self._rendered = rendered
+        self._place, self._rendered, self._text = kind
         self._work: list[tuple[Tree, Tree, Site, Trail]] = []
 
     def run(self, old: Tree, new: Tree, site: Site) -> None:
@@ -425,20 +446,10 @@ class _Comparison:
         if findings.full():
             findings.more()
             return
-        path = self._rendered(_steps(trail))
-        before = None if action == "added" else self._text(old, trail)
-        after = None if action == "removed" else self._text(new, trail)
-        findings.change(self._place, path, action, before, after)
-
-    def _text(self, value: Tree, trail: Trail) -> str:
-        if self._place == "event":
-            steps = _steps(trail)
-            if len(steps) == 1:
-                return _event_text(value)
-            if len(steps) == 2 and isinstance(value, str):
-                return value
-        # A scalar goes whole: it is clipped beside its counterpart, where the two begin to differ.
-        return clipped_pieces(json_text(value)) if isinstance(value, dict | list) else "".join(json_text(value))
+        steps = _steps(trail)
+        before = None if action == "added" else self._text(old, steps)
+        after = None if action == "removed" else self._text(new, steps)
+        findings.change(self._place, self._rendered(steps), action, before, after)
 
     def _ignore(self, rule: str, site: Site) -> None:
         findings = self._findings
@@ -646,6 +657,17 @@ def _event_path_text(steps: tuple[Step, ...]) -> str:
     return f"{number}: {steps[1]}" if len(steps) == 2 else f"{number}: {_path_text(steps[2:])}"
 
 
+def _json_text(value: Tree, _steps: tuple[Step, ...]) -> str:
+    # A scalar goes whole: it is clipped beside its counterpart, where the two begin to differ.
+    return clipped_pieces(json_text(value)) if isinstance(value, dict | list) else "".join(json_text(value))
+
+
+def _text_in_event(value: Tree, steps: tuple[Step, ...]) -> str:
+    if len(steps) == 1:
+        return _event_text(value)
+    return value if len(steps) == 2 and isinstance(value, str) else _json_text(value, steps)
+
+
 def _event_text(event: dict[str, Tree]) -> str:
     """Give an event as lines: `event: delta`, `data: {...}`."""
     lines: list[str] = []
@@ -653,3 +675,7 @@ def _event_text(event: dict[str, Tree]) -> str:
         text = value if isinstance(value, str) else clipped_pieces(json_text(value))
         lines.extend(f"{name}: {line}" for line in text.split("\n"))
     return "\n".join(lines)
+
+
+_JSON: Final = Kind("json", _path_text, _json_text)
+_EVENT: Final = Kind("event", _event_path_text, _text_in_event)

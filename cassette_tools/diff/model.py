@@ -54,6 +54,7 @@ Place: TypeAlias = Literal[
     "presence",  # a whole response, error or body that one side has and the other has not
     "type",  # what kind of content a body is: JSON, a form, text, binary ...
     "json",  # by path: $.items[3].price
+    "xml",  # by path: /List/Contents[2]/Size, /List/@version
     "form",  # a field, by name
     "part",  # of a multipart body, by name or place: `file`, and below it the place within: `file: $.a`
     "event",  # of an event stream, by number from 1: `3: data`, `3: $.delta.text`

@@ -14,6 +14,7 @@ wrong: never guessed.
     part:file               a part of a multipart body, by name or number
     json:$.items[*].price   a value by its path in JSON: bodies, data of events, parts
     json:$..price           the same at any depth; also json:**.price, or short json:price
+    xml:/List/Item/Price    an element or, as @name, an attribute by its path in XML; without / in front at any depth
     event:id                a field of events: id, event, data, retry; `event` for all
     line:PATTERN            lines of texts in which a regular expression is found
     status, reason, version, body, type, complete, presence
@@ -50,6 +51,7 @@ EXAMPLES: Final = (
     ("form:csrf", "a field of a form"),
     ("json:$.items[*].updated_at", "a member of each element"),
     ("json:updated_at", "a member at any depth; also `json:$..updated_at`, `json:**.updated_at`"),
+    ("xml:/List/Item/Price", "an element of XML; `xml:Price` at any depth; `xml:@lang` an attribute"),
     ("part:file", "a part of a multipart body"),
     ("event:id", "a field of the events of an event stream; `event` for all"),
     ("line:^Generated on", "lines of texts that a regular expression is found in"),
@@ -93,6 +95,8 @@ class Selector:
             return True
         if place == "json":
             return any(self._finds(steps) for steps in _prefixes(folded_path(path)))
+        if place == "xml":
+            return any(self._finds(above) for above in _upwards(_INDEX.sub("", path)))
         if place == "event":
             return self._finds(_field_of_event(path))
         if place == "part":
@@ -103,13 +107,14 @@ class Selector:
         return self.what is None or self.what.fullmatch(name) is not None
 
 
-_OF_BODY: Final = frozenset({"type", "json", "form", "part", "event", "line", "binary", "complete"})
+_OF_BODY: Final = frozenset({"type", "json", "xml", "form", "part", "event", "line", "binary", "complete"})
 _SMALL: Final = frozenset({"header", "trailer"})
 _SIDES: Final = frozenset({"request", "response"})
 _NAMED: Final = ("header", "trailer", "cookie", "query", "form", "part", "event", "url", "error")
 _PLACES: Final = (
     *_NAMED,
     "json",
+    "xml",
     "line",
     "body",
     "status",
@@ -167,6 +172,8 @@ def _what(text: str, at: int, place: str, what: str) -> re.Pattern[str]:
         _fail(text, at, f"expected what of {place} to ignore, or no colon for all of it")
     if place == "json":
         return re.compile(_PathPattern(text, at).pattern(), re.DOTALL)
+    if place == "xml":
+        return re.compile(_xml_pattern(text, at, what), re.DOTALL)
     if place == "line":
         return _pattern(text, at, what)
     if place not in _NAMED:
@@ -310,6 +317,28 @@ def _prefixes(steps: str) -> Iterator[str]:
     yield ""
     while (at := steps.find(_END, at) + 1) > 0:
         yield steps[:at]
+
+
+# -- paths of XML
+
+_INDEX: Final = re.compile(r"\[\d+\]")
+
+
+def _xml_pattern(text: str, at: int, what: str) -> str:
+    """Make a pattern for paths of XML without numbers: of `/List/Item`, or of `Price`, which stands at any depth."""
+    number = re.search(r"\[[^\]]*\]?", what)
+    if number is not None:
+        _fail(text, at + number.start(), "elements have no number here: a name stands for all elements of that name")
+    if not what.strip("/") or what.endswith("/") or "//" in what:
+        _fail(text, at, "expected names with one / between, as in /List/Item, or one name")
+    return ("" if what.startswith("/") else "(?:/.*)?/") + _glob(what, "[^/]")
+
+
+def _upwards(path: str) -> Iterator[str]:
+    """Give a path of XML and those above it."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
 
 
 _EVENT_FIELD: Final = re.compile(r"(?:\d+|\[\*\]):? ?(.*)", re.DOTALL)

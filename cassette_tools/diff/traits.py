@@ -15,15 +15,18 @@ from typing import TYPE_CHECKING, Final
 from cassette_tools.diff.contents import read_body
 from cassette_tools.diff.json_values import canonical_number
 from cassette_tools.diff.volatile import settled_number, settled_text
+from cassette_tools.diff.xml_fields import site_of_xml
 from cassette_tools.interaction import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cassette_tools.diff.contents import Contents, Piece
+    from cassette_tools.diff.json_fields import Site
     from cassette_tools.diff.json_values import Tree
     from cassette_tools.diff.model import Part
     from cassette_tools.diff.rules import Rules
+    from cassette_tools.diff.xml_values import Element
     from cassette_tools.interaction import Request
 
 __all__ = ["MOST", "traits_of"]
@@ -47,6 +50,8 @@ def traits_of(message: Request | Response, rules: Rules, part: Part) -> frozense
 def _traits(contents: Contents, rules: Rules, part: Part) -> Iterator[int]:
     if contents.kind in {"json", "events"}:
         yield from _of_json(contents.value, rules, part)
+    elif contents.kind == "xml":
+        yield from _of_xml(contents.value, rules, part)
     elif contents.kind == "form":
         yield from _of_form(contents.value, rules, part)
     elif contents.kind == "parts":
@@ -89,6 +94,22 @@ def _of_json(root: Tree, rules: Rules, part: Part) -> Iterator[int]:
             waiting.extend((f"{steps}[*]\0", name, element) for element in value[:_MOST_MEMBERS])
         else:
             yield hash((steps, _scalar(value, name, rules)))
+
+
+def _of_xml(root: Element, rules: Rules, part: Part) -> Iterator[int]:
+    """Give each element that there is, and what stands in it, level by level."""
+    waiting: deque[tuple[Site, Tree]] = deque([(site_of_xml(rules, part), root)])
+    while waiting:
+        site, value = waiting.popleft()
+        if site.ignored is not None:
+            continue
+        if isinstance(value, dict):
+            waiting.extend((site.below(name), member) for name, member in islice(value.items(), _MOST_MEMBERS))
+        elif isinstance(value, list):
+            yield hash(site.steps)
+            waiting.extend((site.below(None), element) for element in value[:_MOST_MEMBERS])
+        else:
+            yield hash((site.steps, _settled(value, site.name, rules)))
 
 
 def _scalar(value: Tree, name: str, rules: Rules) -> object:

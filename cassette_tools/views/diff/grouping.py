@@ -179,7 +179,7 @@ def _folded(change: Change) -> str:
         return ""
     path = _EVENT.sub("", change.path) if change.place == "event" else change.path
     path = _LINE.sub("*", path) if change.place == "part" else path
-    return _INDEX.sub("[*]", path)
+    return _INDEX.sub("" if change.place == "xml" else "[*]", path)
 
 
 # -- numbers of interactions
