@@ -8,6 +8,7 @@ imported when it is called (or its own help is asked for), never before: `ctools
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -24,10 +25,12 @@ from recorder.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import TextIO
 
 __all__ = ["COMMANDS", "Entry", "app", "command_of", "entry_of", "paths", "run"]
 
 _INTERRUPTED: Final = 130
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Entry(NamedTuple):
@@ -81,11 +84,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _trouble(_usage_message(error))
     except (BrokenPipeError, _ReaderGoneError):
         # The reader of our output went away, as `head` does. Nothing is wrong, and nothing more can be said to it.
-        _forget_stdout()
+        _forget(sys.stdout)
         return 0
     except OSError as error:
-        _forget_stdout()
-        return _trouble(f"{error.strerror or error}.")
+        _forget(sys.stdout)
+        return _trouble(_system_message(error))
     except KeyboardInterrupt:
         return _INTERRUPTED
     except typer.Abort:
@@ -230,15 +233,28 @@ def _usage_message(error: Any) -> str:  # noqa: ANN401 - see _Command
     return f"{message} See: {context.command_path} --help" if context is not None else message
 
 
+def _system_message(error: OSError) -> str:
+    """Say what the system refused, and of what. An error without a name comes of writing to the standard output."""
+    reason = error.strerror or str(error)
+    if isinstance(error.filename, str):
+        return f"{error.filename}: {reason}."
+    if error.errno in _FULL:
+        return f"The standard output cannot be written: {reason}. Free some space, or send it elsewhere."
+    return f"{reason}."
+
+
 def _trouble(message: str) -> int:
-    with contextlib.suppress(BrokenPipeError):
+    try:
         print(f"ctools: {visible(message, lines=True)}", file=sys.stderr)  # noqa: T201 - where errors are shown
+        sys.stderr.flush()
+    except OSError:  # stderr is as full as stdout, or gone: the exit code still tells
+        _forget(sys.stderr)
     return 2
 
 
-def _forget_stdout() -> None:
-    """Point stdout at the null device, so that the interpreter's last flush does not fail again."""
+def _forget(stream: TextIO) -> None:
+    """Point a stream at the null device, so that the interpreter's last flush does not fail again."""
     with contextlib.suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
+        os.dup2(null, stream.fileno())
         os.close(null)

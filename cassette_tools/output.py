@@ -1,20 +1,20 @@
 """Writes a result to a file, whole or not at all.
 
-Law: the file at the path is the old one or the complete new one, never a part: bytes go to a file beside it, which is
-renamed when they are all there. A file that exists is replaced only when that was asked for. Holds one piece at a
-time.
+Law: the file at the path is the old one or the complete new one, never a part: bytes go to a draft, which takes its
+place when they are all there. A file that exists is replaced only when that was asked for. Holds one piece at a time,
+or BUFFER bytes of small ones.
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
-from cassette_tools.draft import refuse_special
-from recorder.errors import OutputError, UsageError
+from cassette_tools.draft import BUFFER, Draft, refuse_special
+from cassette_tools.interruption import stoppable
+from cassette_tools.packing import gathered
+from recorder.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,60 +41,16 @@ def check_target(path: str, inputs: Iterable[str], *, force: bool) -> Path:
 
 
 def write_whole(path: str, pieces: Iterable[bytes], *, force: bool) -> int:
-    """Write `pieces` to `path`, readable by its owner alone, and return the number of bytes.
+    """Write `pieces` to `path`, readable by its owner alone or as what it replaces, and return the number of bytes.
 
     Raises UsageError where the path exists and `force` is false, or is a folder or no file at all; OutputError where
-    it cannot be written; and what `pieces` raises. In each case nothing is left behind.
+    it cannot be written; and what `pieces` raises. In each case nothing is left behind, nor where the program is told
+    to stop.
     """
     target = check_target(path, (), force=force)
-    try:
-        descriptor, beside = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".part", dir=target.parent)
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            size = _copy(path, pieces, file)
-        _put_in_place(Path(beside), target, force=force)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            Path(beside).unlink()
-        raise
-    return size
-
-
-def _copy(path: str, pieces: Iterable[bytes], file: IO[bytes]) -> int:
-    size = 0
-    for piece in pieces:
-        try:
-            file.write(piece)
-        except OSError as error:
-            raise _cannot_write(path, error) from error
-        size += len(piece)
-    try:
-        file.flush()
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-    return size
-
-
-def _put_in_place(beside: Path, target: Path, *, force: bool) -> None:
-    """Rename `beside`. Without `force` through a link, which fails where somebody else made the target meanwhile."""
-    try:
-        if not force:
-            with suppress(
-                PermissionError, NotImplementedError, AttributeError
-            ):  # file systems and systems without hard links
-                os.link(beside, target)
-                beside.unlink()
-                return
-        beside.replace(target)
-    except FileExistsError as error:
-        raise UsageError(f"{target} exists already. Choose another path, or replace it with --force.") from error
-    except OSError as error:
-        raise _cannot_write(str(target), error) from error
-
-
-def _cannot_write(path: str, error: OSError) -> OutputError:
-    return OutputError(
-        f"{path} cannot be written: {error.strerror or 'an I/O error'}. Choose another path, or free some space."
-    )
+    replaced = target.stat() if target.exists() else None
+    with stoppable(), Draft(target) as draft:
+        for block in gathered(pieces, BUFFER):
+            draft.write(block)
+        draft.publish(replaces=replaced, force=force)
+        return draft.size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -36,6 +37,9 @@ CLIENTS_AND_VIEWS = {
     "vcr",
     "yaml",
 }
+FULL = (
+    "ctools: The standard output cannot be written: No space left on device. Free some space, or send it elsewhere.\n"
+)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], []])
@@ -138,7 +142,9 @@ def test_what_cannot_work_is_told_in_one_line_on_stderr(
     [
         (BadCassetteError("c.jsonl: \x1b[2J broken"), 2, "ctools: c.jsonl: \\x1b[2J broken\n"),
         (KeyboardInterrupt(), 130, ""),
-        (OSError(28, "No space left on device"), 2, "ctools: No space left on device.\n"),
+        (OSError(5, "Input/output error"), 2, "ctools: Input/output error.\n"),
+        (OSError(36, "File name too long", "c.jsonl"), 2, "ctools: c.jsonl: File name too long.\n"),
+        (OSError(28, "No space left on device"), 2, FULL),
     ],
 )
 def test_errors_become_exit_codes(
@@ -196,7 +202,7 @@ def test_an_output_that_is_full_is_told(tmp_path: Path, arguments: list[str]) ->
             check=False,
         )
     assert done.returncode == 2
-    assert done.stderr == b"ctools: No space left on device.\n"
+    assert done.stderr.decode() == FULL
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-"])
@@ -244,3 +250,74 @@ def test_any_character_can_be_told_on_any_terminal(tmp_path: Path) -> None:
     run = ctools("inspect", f"{tmp_path}/no\u202e-\u00e9-\udcff", PYTHONIOENCODING="ascii")
     assert run.code == 2
     assert b"no\\u202e-\\xe9-\\udcff: there is no such file" in run.err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs the device that is always full")  # noqa: PTH110
+@pytest.mark.parametrize("arguments", [["inspect", "missing"], ["diff", "missing", "missing"], ["nope"]])
+def test_trouble_that_cannot_be_told_is_trouble_and_no_answer(arguments: list[str]) -> None:
+    """Exit code 1 would say that the cassettes differ."""
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        done = subprocess.run(
+            [sys.executable, "-m", "cassette_tools", *arguments],
+            stderr=full,
+            env=environment(),
+            timeout=LIMIT,
+            check=False,
+        )
+    assert done.returncode == 2
+
+
+HELD = """
+import os, sys
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == awaited:
+            os.write(1, b"ready")
+            sys.stdin.read()
+awaited = sys.argv.pop(1)
+sys.meta_path.insert(0, Slow())
+from cassette_tools.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["cassette_tools.cli", "typer", "cassette_tools.commands.inspect"])
+def test_an_interrupt_while_modules_are_loaded_shows_no_traceback(module: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HELD, module, "inspect", "missing.jsonl"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.read(5) == b"ready"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=LIMIT)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    assert process.returncode in {130, -signal.SIGINT}
+    assert err == b""
+
+
+def test_an_interrupt_that_whoever_started_it_ignores_stays_ignored() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HELD, "cassette_tools.cli", "--version"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment(),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # noqa: PLW1509 - the child has one thread
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.read(5) == b"ready"
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=LIMIT)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    assert (process.returncode, out.decode()) == (0, f"ctools {__version__}\n")

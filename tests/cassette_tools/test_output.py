@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ import pytest
 
 from cassette_tools.output import write_whole
 from recorder.errors import OutputError, UsageError
+from tests.cassette_tools.running import LIMIT, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,8 +37,10 @@ def test_an_existing_file_is_kept_unless_it_may_be_replaced(tmp_path: Path) -> N
     with pytest.raises(UsageError, match="--force"):
         write_whole(str(target), [b"new"], force=False)
     assert target.read_bytes() == b"old"
+    target.chmod(0o640)
     write_whole(str(target), [b"new"], force=True)
     assert target.read_bytes() == b"new"
+    assert target.stat().st_mode & 0o777 == 0o640
 
 
 def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
@@ -82,4 +87,56 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
+    assert list(tmp_path.iterdir()) == []
+
+
+WRITING = """
+import sys
+from cassette_tools import draft
+from cassette_tools.output import write_whole
+if "named" in sys.argv:
+    draft._UNNAMED = 0  # as on a file system, or a system, where each file has a name
+def pieces():
+    yield bytes(draft.BUFFER)
+    print("ready", flush=True)
+    sys.stdin.read()
+write_whole(sys.argv[1], pieces(), force=False)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "named"),
+    [
+        (signal.SIGINT, -signal.SIGINT, True),
+        (signal.SIGTERM, 128 + signal.SIGTERM, True),
+        (signal.SIGHUP, 128 + signal.SIGHUP, True),
+        pytest.param(
+            signal.SIGKILL,
+            -signal.SIGKILL,
+            False,
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="has no files without a name"),
+        ),
+    ],
+)
+def test_a_program_that_is_stopped_leaves_nothing_behind(
+    tmp_path: Path, number: signal.Signals, code: int, named: bool
+) -> None:
+    target = tmp_path / "body.bin"
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITING, target, *(["named"] if named else [])],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(number)
+        process.communicate(timeout=LIMIT)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    assert process.returncode == code
     assert list(tmp_path.iterdir()) == []
