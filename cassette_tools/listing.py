@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from cassette_tools.counting import MALFORMED, bad_line, status_number
 from cassette_tools.shell_word import shell_word
-from cassette_tools.summary import bad_line, status_number
 from recorder.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def entries(lines: Iterable[Line], wanted: Wanted | None = None) -> Iterator[Ent
                 continue
             try:
                 entry = _entry(number, line.head, began)
-            except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+            except MALFORMED as error:
                 raise bad_line(line) from error
             yield entry
 

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 import orjson
 
+from cassette_tools.counting import MALFORMED
 from cassette_tools.other_process import OtherProcess, can_fork
 from recorder.journal.lines import MARK
 from recorder.journal.read import FORMAT
@@ -60,7 +61,6 @@ _BODIES: Final = b',"bodies":{'
 _CLOSING: Final = b'"}}}'
 _BEFORE: Final = 5  # bytes from the end, in front of the quote of the closing
 _NO_STRING: Final = b"\\:"  # in front of a quote that is escaped, or begins a string
-_MALFORMED: Final = (KeyError, TypeError, AttributeError, ValueError, OverflowError)
 
 _Owner = tuple[str, str] | None
 
@@ -142,7 +142,7 @@ class Parts(Generic[F]):
                     on_progress(self.read)
             if not whole.is_accounted():
                 self._look_for_glue()
-        except (UnusualError, OSError, *_MALFORMED):
+        except (UnusualError, OSError, *MALFORMED):
             return None
         return whole
 

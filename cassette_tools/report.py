@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from cassette_tools.content import content_of, hex_lines
+from cassette_tools.counting import MALFORMED, bad_line
 from cassette_tools.draft import Sink, nameless
 from cassette_tools.export import exported
 from cassette_tools.formats.cassette_jsonl import interaction_of
 from cassette_tools.interaction import header
-from cassette_tools.summary import LINE_TYPES, Summary, bad_line
+from cassette_tools.summary import LINE_TYPES, Summary
 from cassette_tools.views.escape import visible
 from recorder.errors import OutputError, UsageError
 
@@ -131,7 +132,7 @@ def _read(reader: Reader, wanted: Wanted | None, report: Report, spool: Spool, *
                 continue
         try:
             report.summary.take(line.type, line.head)
-        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        except MALFORMED as error:
             raise bad_line(line) from error
         if not is_interaction:
             continue

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from cassette_tools.counting import body_figures, count_lines, duration, status_number
 from cassette_tools.endpoint import endpoint_of
 from cassette_tools.histogram import Histogram
 from cassette_tools.interaction import header
-from cassette_tools.summary import bad_line, body_figures, duration, status_number
 from cassette_tools.tally import Tally, clipped
 
 if TYPE_CHECKING:
@@ -215,18 +215,7 @@ def collect(lines: Iterable[Line], wanted: Wanted | None = None) -> Statistics:
     Raises what `lines` raises, and BadCassetteError for a line that is not as the format says.
     """
     statistics = Statistics()
-    take = statistics.take
-    number = 0
-    for line in lines:
-        if line.type != "interaction":
-            continue
-        number += 1
-        if wanted is not None and not wanted(line, number):
-            continue
-        try:
-            take(line.type, line.head)
-        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-            raise bad_line(line) from error
+    count_lines(statistics, lines, wanted)
     return statistics.finish()
 
 

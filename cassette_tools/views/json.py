@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from cassette_tools.duplicates import Group
     from cassette_tools.histogram import Histogram
     from cassette_tools.listing import Entry
+    from cassette_tools.runs import Diagnosis, Run
     from cassette_tools.source import Facts
-    from cassette_tools.summary import Count, Diagnosis, Run, Sizes, Summary, Traffic
+    from cassette_tools.summary import Count, Sizes, Summary, Traffic
     from cassette_tools.tally import Tally
 
 __all__ = ["dumped", "file_object", "print_duplicate", "print_entry", "print_interaction", "print_summary", "rounded"]

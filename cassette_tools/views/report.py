@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from cassette_tools.histogram import Histogram
     from cassette_tools.report import Report
+    from cassette_tools.runs import Process, Run
     from cassette_tools.source import Facts
-    from cassette_tools.summary import Count, Process, Run, Sizes, Summary, Traffic
+    from cassette_tools.summary import Count, Sizes, Summary, Traffic
     from cassette_tools.tally import Tally
 
 __all__ = ["left_out", "pieces", "unredacted"]

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from cassette_tools.run import Outcome
-    from cassette_tools.summary import Process, Summary
+    from cassette_tools.runs import Process
+    from cassette_tools.summary import Summary
     from cassette_tools.views.console import Page
 
 __all__ = ["show_run", "show_run_as_json", "warn"]

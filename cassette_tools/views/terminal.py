@@ -16,8 +16,9 @@ from cassette_tools.views.plot import plot
 
 if TYPE_CHECKING:
     from cassette_tools.histogram import Histogram
+    from cassette_tools.runs import Diagnosis, Process, Run
     from cassette_tools.source import Facts
-    from cassette_tools.summary import Count, Diagnosis, Process, Run, Sizes, Summary, Traffic
+    from cassette_tools.summary import Count, Sizes, Summary, Traffic
     from cassette_tools.tally import Tally
 
 __all__ = ["show_summary"]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cassette_tools.runs import Figure
 from cassette_tools.source import open_cassette
-from cassette_tools.summary import LINE_TYPES, Figure, Summary, Traffic, summarize
+from cassette_tools.summary import LINE_TYPES, Summary, Traffic, summarize
 from recorder.errors import BadCassetteError
 from recorder.journal.read import Reader
 from tests.cassette_tools.cassettes import BEGAN, Cassette
