@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cassette_tools.guard import Guard
-    from cassette_tools.input_stream import InputStream
     from cassette_tools.selection import Wanted
     from cassette_tools.source import OpenCassette
     from recorder.journal.read import Mode
@@ -48,7 +47,6 @@ __all__ = [
     "LOOKED_AT",
     "MOST_COMPARED",
     "STALE_AFTER",
-    "UNKNOWN_TO_SCAN",
     "Flag",
     "Folder",
     "Hits",
@@ -92,9 +90,6 @@ LOOKED_AT: Final = 1 << 20
 
 MOST_COMPARED: Final = 100_000
 """Files that are remembered to find equal ones."""
-
-UNKNOWN_TO_SCAN: Final = frozenset({"mitmproxy-flows", "cassetter-toml"})
-"""Formats that `guard`, and so `ctools scan`, does not read: here they are looked at as lines of ours."""
 
 _HOSTS: Final = 1000
 _DAY: Final = 86_400.0
@@ -350,10 +345,7 @@ class Folder:
             self._guard = Guard(Policy(), which="all")
         try:
             with open_input(row.path) as stream:
-                read: Callable[[int], bytes | None] = stream.read
-                if row.format in UNKNOWN_TO_SCAN:
-                    read = _lines_of(stream, row.format)
-                beginning = _Beginning(read, LOOKED_AT)
+                beginning = _Beginning(stream.read, LOOKED_AT)
                 report = self._guard.look_at(beginning, row.path)  # type: ignore[arg-type] # it reads, and no more
         except RecorderError:
             return  # reading it has told why
@@ -476,24 +468,6 @@ class _Copies:
         if known is None and len(self._known) < MOST_COMPARED:
             self._known[key] = path
         return known
-
-
-def _lines_of(stream: InputStream, name: str) -> Callable[[int], bytes]:
-    """Give what reads a cassette of another format as lines of ours."""
-    from cassette_tools.formats import WriteOptions
-    from cassette_tools.formats.cassette_jsonl import write
-
-    reads = format_named(name, reading=True).read
-    pieces = iter(()) if reads is None else write(reads(stream), WriteOptions())
-    waiting = b""
-
-    def read(size: int) -> bytes:
-        nonlocal waiting
-        waiting = waiting or next(pieces, b"")
-        data, waiting = waiting[:size], waiting[size:]
-        return data
-
-    return read
 
 
 def _suffixes() -> tuple[str, ...]:

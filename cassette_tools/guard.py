@@ -19,12 +19,15 @@ import stat
 import sys
 from bisect import bisect_right
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from cassette_tools.documents import UnreadableError, json_events, read, yaml_events
 from cassette_tools.exploration import Exploration, Found
-from cassette_tools.pieces import INTERACTION, Bytes, Piece, cut
+from cassette_tools.flow_document import is_http, read_flow
+from cassette_tools.pieces import Bytes, Piece, count_interactions, cut
 from cassette_tools.suspicion import Suspicion
+from cassette_tools.toml_document import read_toml
 from recorder.coding import CodingError
 from recorder.redact.engine import Redactor
 
@@ -41,8 +44,14 @@ MOST_FINDINGS: Final = 1000
 """Findings of one file that are listed; of more only the number is known."""
 
 SUFFIXES: Final = tuple(
-    name + packed for name in (".yaml", ".yml", ".json", ".jsonl", ".har") for packed in ("", ".gz", ".zst")
+    name + packed
+    for name in (
+        *(".yaml", ".yml", ".json", ".jsonl", ".ndjson", ".jsonl.tmp", ".har", ".toml"),
+        *(".flows", ".flow", ".mitm", ".mitmproxy"),
+    )
+    for packed in ("", ".gz", ".zst")
 )
+"""What the names of cassettes end with."""
 
 Which = Literal["default", "cassettes", "all"]
 
@@ -52,7 +61,7 @@ class Finding(NamedTuple):
 
     `line` and `column` (in characters) count from 1. `rule` is the engine's (`known:env:API_TOKEN`,
     `header:authorization`, `format:jwt` …). `place` is a part of an interaction (`response.body`), `document` for what
-    is none, or `file` where the file was searched as text. `interaction` counts from 1; None outside of one.
+    is none, or `file` where it was found in the text of the file. `interaction` counts from 1; None outside of one.
     """
 
     line: int
@@ -160,7 +169,7 @@ class Guard:
         hits = self._suspicion.hits(view, yaml=piece.kind in ("yaml", "window"))
         if piece.kind == "window":
             return [Found(hit.start, 0, 0, hit.rule, "file", None) for hit in hits if hit.start >= piece.fresh], None
-        if not hits and not self._suspicion.reasons(view, piece.kind):
+        if piece.kind not in _ALWAYS_EXPLORED and not hits and not self._suspicion.reasons(view, piece.kind):
             return [], None
         if view is not data:
             hits = self._suspicion.hits(data, yaml=True)
@@ -169,6 +178,10 @@ class Guard:
         try:
             if piece.kind == "lines":
                 self._explore_lines(piece, hits, exploring)
+            elif piece.kind == "flows":
+                _explore_flows(piece, exploring)
+            elif piece.kind == "toml":
+                exploring.rest(read_toml(data, exploring.item))
             else:
                 events = yaml_events(data) if piece.kind == "yaml" else json_events(data)
                 for root in read(events, exploring.item):
@@ -176,8 +189,8 @@ class Guard:
         except UnreadableError as error:
             line, column = _line_and_column(piece, error.offset)
             trouble = f"{error} (line {line}, column {column}); it was searched as text."
-            return exploring.found + _text_hits(hits, exploring.found, every=True), trouble
-        return exploring.found + _text_hits(hits, exploring.found, every=False), trouble
+            return exploring.found + _text_hits(hits, exploring, every=True), trouble
+        return exploring.found + _text_hits(hits, exploring, every=False), trouble
 
     def _explore_lines(self, piece: Piece, hits: list[Hit], exploring: Exploration) -> None:
         data = piece.data
@@ -190,27 +203,42 @@ class Guard:
             start = data.rfind(b"\n", 0, offset) + 1
             end = data.find(b"\n", offset)
             done = len(data) if end < 0 else end + 1
-            number += data.count(INTERACTION, counted, done)
+            number += count_interactions(data, piece.mark, counted, done)
             counted = done
             exploring.number = number
             for root in read(json_events(data, start, done), exploring.item):
                 exploring.line(root)
 
 
+def _explore_flows(piece: Piece, exploring: Exploration) -> None:
+    at = counted = 0
+    while at < len(piece.data):
+        flow, end = read_flow(piece.data, at)
+        if is_http(piece.data, at):
+            counted += 1
+            exploring.item(counted, flow)
+        else:
+            exploring.rest(flow)
+        at = end
+
+
 # Positions.
 
 
-def _text_hits(hits: list[Hit], found: list[Found], *, every: bool) -> list[Found]:
+def _text_hits(hits: list[Hit], exploring: Exploration, *, every: bool) -> list[Found]:
     """Give hits of the scan that the closer look did not come to: known values and formats, or `every` one."""
-    ranges = sorted({(one.low, one.high) for one in found})
+    ranges = sorted({(one.low, one.high) for one in exploring.found})
     starts = [low for low, _ in ranges]
+    items = sorted(exploring.items)
     out = []
     for hit in hits:
         if not every and not hit.rule.startswith(("known:", "format:")):
             continue
         at = bisect_right(starts, hit.start) - 1
         if at < 0 or hit.start >= ranges[at][1]:
-            out.append(Found(hit.start, hit.start, hit.end, hit.rule, "file", None))
+            inside = bisect_right(items, hit.start, key=itemgetter(0)) - 1
+            number = items[inside][2] if inside >= 0 and hit.start < items[inside][1] else None
+            out.append(Found(hit.start, hit.start, hit.end, hit.rule, "file", number))
     return out
 
 
@@ -244,5 +272,7 @@ def _opened(path: str) -> BinaryIO:
     return open(path, "rb")  # noqa: PTH123 -- see above
 
 
+_ALWAYS_EXPLORED: Final = frozenset({"toml", "flows"})
+"""Kinds of pieces of which the quick look at bytes cannot tell where names and values stand."""
 _LINE_ESCAPE: Final = re.compile(rb"(?<!\\)((?:\\\\)*)\\\r?\n[ \t]*+\\?(?=.)")
 """The end of a line inside a word, in double quotes (YAML 1.1, section 9.3.1)."""

@@ -1,10 +1,10 @@
 """Files of cassettes as pieces, each of which can be looked at by itself.
 
 Law: every byte of a file is in a piece. A cassette of lines is cut at its line feeds, one of YAML at the items of its
-list; another document is one piece. A gzip or zstd file is unpacked on the way.
+list, flows of mitmproxy where one ends; another document is one piece. A gzip or zstd file is unpacked on the way.
 
-Memory: a piece is about PIECE bytes; a document, a line or an item is one piece up to LARGEST bytes. What is larger
-comes in windows of PIECE bytes, which overlap by OVERLAP.
+Memory: a piece is about PIECE bytes; a document, a line, a flow or an item is one piece up to LARGEST bytes. What is
+larger comes in windows of PIECE bytes, which overlap by OVERLAP.
 """
 
 from __future__ import annotations
@@ -14,36 +14,42 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
+from cassette_tools.flow_document import is_http, is_start_of_flows, size_of, starts_of
+from cassette_tools.toml_document import is_toml_cassette
 from recorder.coding import CodingError, open_decoder
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from typing import BinaryIO
 
-__all__ = ["INTERACTION", "LARGEST", "MOST_UNPACKED", "OVERLAP", "PIECE", "Bytes", "Cut", "Piece", "cut"]
+__all__ = ["LARGEST", "MOST_UNPACKED", "OVERLAP", "PIECE", "Bytes", "Cut", "Piece", "count_interactions", "cut"]
 
 PIECE: Final = 1 << 20
 LARGEST: Final = 64 << 20
 OVERLAP: Final = 64 << 10
 MOST_UNPACKED: Final = 1 << 30
 """Bytes that a compressed cassette may grow to. One that grows beyond is trouble."""
-INTERACTION: Final = b'{"type":"interaction"'
+_INTERACTION: Final = b'{"type":"interaction"'
 """Begins the line of an interaction in a cassette of this toolkit."""
+_FOREIGN: Final = b'{"request":'
+"""Begins each line of what a recording of keboola.vcr leaves that was killed."""
 
 
 class Piece(NamedTuple):
-    """A part of a file to look at: `lines`, `json`, `yaml`, or a `window` of anything.
+    """A part of a file to look at: `lines`, `json`, `yaml`, `toml`, `flows`, or a `window` of anything.
 
     The first `offset` bytes of `data` are not of the file; `line` and `column` are those of the byte behind them.
+    `interactions` stand in the pieces before; in lines each begins with `mark`.
     """
 
     data: bytes
-    kind: str  # "lines", "json", "yaml", "window"
+    kind: str  # "lines", "json", "yaml", "toml", "flows", "window"
     line: int
     column: int = 1
     offset: int = 0
     interactions: int = 0
     fresh: int = 0  # in a window: what begins before this began in the one before
+    mark: bytes = _INTERACTION
 
 
 class Bytes:
@@ -109,19 +115,37 @@ def cut(bytes_: Bytes) -> Cut | None:
     bare = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not bare:
         return None
+    if is_start_of_flows(head):
+        return Cut(_flows(bytes_, head), is_cassette=True)
+    if is_toml_cassette(head):
+        return _whole(bytes_, head, "toml", is_cassette=True)
     if bare[:1] not in (b"{", b"["):
         return _yaml(bytes_, head)
     if _OURS.match(bare):
         return Cut(_lines(bytes_, head), is_cassette=True, ours=True)
     if _is_lines(bare):
-        return Cut(_lines(bytes_, head), is_cassette=_JSON_CASSETTE.search(head) is not None or b'"request"' in head)
+        mark = _FOREIGN if bare.startswith(_FOREIGN) else _INTERACTION
+        is_cassette = _JSON_CASSETTE.search(head) is not None or b'"request"' in head
+        return Cut(_lines(bytes_, head, mark), is_cassette)
     return _document(bytes_, head)
 
 
+def _is_known(head: bytes) -> bool:
+    """Tell whether any format of those that are read begins so: what has layouts of its own, or is cut off."""
+    if b"request" not in head:
+        return False
+    from cassette_tools.formats import all_formats  # noqa: PLC0415 -- it loads all formats, for a few files
+    from cassette_tools.head import Head  # noqa: PLC0415 -- see above
+
+    start = Head(head, whole=False)
+    return any(one.read is not None and one.sniff(start) > 0 for one in all_formats())
+
+
 def _is_lines(head: bytes) -> bool:
-    """Tell whether the first line is a whole document, and another one follows."""
+    """Tell whether the first line is a whole document, and another one follows; an interaction may be alone."""
     line, feed, rest = head.partition(b"\n")
-    if not feed or rest.lstrip()[:1] != b"{":
+    follows = rest.lstrip()[:1]
+    if not feed or (follows != b"{" and (follows or not line.startswith(_FOREIGN))):
         return False
     try:
         orjson.loads(line)
@@ -142,9 +166,10 @@ def _wide(bytes_: Bytes, head: bytes) -> Cut:
 
 def _document(bytes_: Bytes, head: bytes) -> Cut:
     data = head + bytes_.read(LARGEST - len(head) + 1)
+    is_cassette = _is_json_cassette(data) or _is_known(head)
     if len(data) > LARGEST:
-        return Cut(_windows(bytes_, data, 1), is_cassette=_is_json_cassette(data))
-    return Cut(iter([Piece(data, "json", 1)]), _is_json_cassette(data))
+        return Cut(_windows(bytes_, data, 1), is_cassette)
+    return Cut(iter([Piece(data, "json", 1)]), is_cassette)
 
 
 def _is_json_cassette(data: bytes) -> bool:
@@ -152,7 +177,7 @@ def _is_json_cassette(data: bytes) -> bool:
     return found is not None and (b"interactions" in found[0] or _HAR_LOG.search(data, 0, found.start()) is not None)
 
 
-def _lines(bytes_: Bytes, data: bytes) -> Iterator[Piece]:
+def _lines(bytes_: Bytes, data: bytes, mark: bytes = _INTERACTION) -> Iterator[Piece]:
     """Cut at line feeds. A line beyond LARGEST comes in windows."""
     number, interactions = 1, 0
     more = data
@@ -161,13 +186,20 @@ def _lines(bytes_: Bytes, data: bytes) -> Iterator[Piece]:
         data += more
         end = data.rfind(b"\n") + 1 if more else len(data)
         if end:
-            yield Piece(data[:end], "lines", number, interactions=interactions)
+            yield Piece(data[:end], "lines", number, interactions=interactions, mark=mark)
             number += data.count(b"\n", 0, end)
-            interactions += data.count(INTERACTION, 0, end)
+            interactions += count_interactions(data, mark, 0, end)
             data = data[end:]
         elif len(data) > LARGEST:
             data = yield from _long_line(bytes_, data, number)
             number += 1
+
+
+def count_interactions(data: bytes, mark: bytes, start: int, end: int) -> int:
+    """Count the lines of interactions in [start, end), which begins with a line."""
+    if mark == _INTERACTION:
+        return data.count(mark, start, end)  # nowhere else in a line of ours, and there may be one behind a torn one
+    return data.startswith(mark, start, end) + data.count(b"\n" + mark, start, end)
 
 
 def _long_line(bytes_: Bytes, data: bytes, number: int) -> Generator[Piece, None, bytes]:
@@ -183,26 +215,29 @@ def _long_line(bytes_: Bytes, data: bytes, number: int) -> Generator[Piece, None
             return b"" if end < 0 else data[end + 1 :]
         yield Piece(data[:PIECE], "window", number, column, fresh=fresh)
         gone = PIECE - OVERLAP
-        column += len(data[:gone].decode("utf-8", "ignore"))
+        _, column = _moved(data[:gone], number, column)
         data, fresh = data[gone:], OVERLAP
 
 
-def _windows(bytes_: Bytes, data: bytes, line: int) -> Iterator[Piece]:
+def _windows(bytes_: Bytes, data: bytes, line: int, column: int = 1) -> Iterator[Piece]:
     """Cut into windows that overlap."""
-    column, fresh = 1, 0
+    fresh = 0
     while True:
         while len(data) <= PIECE and (more := bytes_.read(PIECE)):
             data += more
-        window = data[:PIECE]
-        yield Piece(window, "window", line, column, fresh=fresh)
+        yield Piece(data[:PIECE], "window", line, column, fresh=fresh)
         if len(data) <= PIECE:
             return
         gone = PIECE - OVERLAP
-        feeds = window.count(b"\n", 0, gone)
-        line += feeds
-        rest = window[window.rfind(b"\n", 0, gone) + 1 : gone] if feeds else window[:gone]
-        column = (1 if feeds else column) + len(rest.decode("utf-8", "ignore"))
+        line, column = _moved(data[:gone], line, column)
         data, fresh = data[gone:], OVERLAP
+
+
+def _moved(data: bytes, line: int, column: int) -> tuple[int, int]:
+    """Give line and column of what stands behind `data`, which begins at a line and column."""
+    feeds = data.count(b"\n")
+    rest = data[data.rfind(b"\n") + 1 :] if feeds else data
+    return line + feeds, (1 if feeds else column) + len(rest.decode("utf-8", "ignore"))
 
 
 def _yaml(bytes_: Bytes, data: bytes) -> Cut:
@@ -211,10 +246,39 @@ def _yaml(bytes_: Bytes, data: bytes) -> Cut:
     if start is not None:
         return Cut(_items(bytes_, data, start[1], start[2]), is_cassette=True)
     data += bytes_.read(max(LARGEST - len(data) + 1, 0))
-    is_cassette = _YAML_CASSETTE.search(data) is not None
+    return _whole(bytes_, data, "yaml", is_cassette=_YAML_CASSETTE.search(data) is not None or _is_known(data[:_SNIFF]))
+
+
+def _whole(bytes_: Bytes, data: bytes, kind: str, *, is_cassette: bool) -> Cut:
+    """Take a document as one piece."""
+    data += bytes_.read(max(LARGEST - len(data) + 1, 0))
     if len(data) > LARGEST:
         return Cut(_windows(bytes_, data, 1), is_cassette)
-    return Cut(iter([Piece(data, "yaml", 1)]), is_cassette)
+    return Cut(iter([Piece(data, kind, 1)]), is_cassette)
+
+
+def _flows(bytes_: Bytes, data: bytes) -> Iterator[Piece]:
+    """Cut behind flows. One that is too large comes in windows, with all behind it."""
+    line, column, interactions = 1, 1, 0
+    while data:
+        wanted = size_of(data)
+        if wanted > LARGEST:
+            yield from _windows(bytes_, data, line, column)
+            return
+        if wanted > len(data):
+            data += bytes_.read(wanted - len(data))
+        *starts, end = starts_of(data)
+        if not starts:  # cut off, or no flow
+            data += bytes_.read(max(LARGEST - len(data) + 1, 0))
+            if len(data) > LARGEST:
+                yield from _windows(bytes_, data, line, column)
+            else:
+                yield Piece(data, "flows", line, column, interactions=interactions)
+            return
+        yield Piece(data[:end], "flows", line, column, interactions=interactions)
+        line, column = _moved(data[:end], line, column)
+        interactions += sum(is_http(data, start) for start in starts)
+        data = data[end:] or bytes_.read(PIECE)
 
 
 def _items(bytes_: Bytes, data: bytes, key: bytes, indent: bytes) -> Iterator[Piece]:

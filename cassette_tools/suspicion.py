@@ -75,6 +75,11 @@ _TABLE: Final = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*\{")
 _MEMBER: Final = re.compile(rb"[ \t\r\n,]*" + _STRING + rb"[ \t\r\n]*:[ \t\r\n]*(\[?)", re.DOTALL)
 _VALUE: Final = re.compile(rb"[ \t\r\n,]*(?:" + _STRING + rb"|([^\s\"\[\]{},]++))", re.DOTALL)
 _LIST_END: Final = re.compile(rb"[ \t\r\n]*\]")
+_LIST: Final = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*\[")
+_ITEM: Final = re.compile(rb"[ \t\r\n,]*" + _STRING, re.DOTALL)
+_HEADER_LINE: Final = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}+):[ \t]*+(.*?)(?:\\r)?(?:\\n)?", re.DOTALL)
+_LISTED: Final = re.compile(rb"[ ]*(?:!!?[^\s\[{]++[ ]*)?(?:\r?\n[ ]*- |\[)")
+"""Headers in YAML as a list of pairs, of tables or of lines: few tools write them so."""
 _YAML_LINE: Final = re.compile(rb"([ ]*)(- +)?(?:[\"']?([\w.-]+)[\"']?:(?: +|(?=[\r\n]|$)))?([^\r\n]*)")
 
 
@@ -113,8 +118,8 @@ class Suspicion:
                 yield start
             elif what == "body":
                 yield from self._begins_like_form_or_base64(data, end)
-            elif kind != "lines":
-                yield from self._open_headers(_block_headers(data, start) if kind == "yaml" else _members(data, end))
+            else:
+                yield from self._in_headers(data, start, end, kind)
         if kind != "yaml":
             yield from self._open_headers(_pairs(data))
         elif self._spread:
@@ -124,6 +129,16 @@ class Suspicion:
         if b"code" in data:
             for match in _TOKEN_URL.finditer(data):
                 yield match.start()
+
+    def _in_headers(self, data: bytes, start: int, end: int, kind: str) -> Iterator[int]:
+        """Look at headers whose key stands in [start, end)."""
+        if kind != "yaml":
+            yield from self._open_headers(_members(data, end))
+            yield from self._open_headers(_listed(data, end))
+            return
+        if _LISTED.match(data, end) is not None:
+            yield start
+        yield from self._open_headers(_block_headers(data, start))
 
     def _is_harmless(self, data: bytes, hit: Hit) -> bool:
         kind, _, name = hit.rule.partition(":")
@@ -198,6 +213,17 @@ def _members(data: bytes, at: int) -> Iterator[tuple[int, bytes, bytes]]:
             at = end.end()
         elif at == member.end():
             return
+
+
+def _listed(data: bytes, at: int) -> Iterator[tuple[int, bytes, bytes]]:
+    """Give headers that are a list of lines "Name: value" behind their key."""
+    opening = _LIST.match(data, at)
+    at = len(data) if opening is None else opening.end()
+    while (item := _ITEM.match(data, at)) is not None:
+        at = item.end()
+        line = _HEADER_LINE.fullmatch(item[1])
+        if line is not None:
+            yield item.start(), line[1], line[2]
 
 
 def _block_headers(data: bytes, offset: int) -> Iterator[tuple[int, bytes, bytes]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from rich.text import Text
 
-from cassette_tools.folder import LOOKED_AT, UNKNOWN_TO_SCAN
+from cassette_tools.folder import LOOKED_AT
 from cassette_tools.shell_word import shell_word
 from cassette_tools.views.console import Column, Page, shown
 from cassette_tools.views.escape import json_safe
@@ -61,11 +61,9 @@ def show_folder(folder: Folder, page: Page, *, top: int) -> None:
     rows = iter(folder)
     reasons: list[Text] = []
     copies: list[Text] = []
-    unscannable = 0
     some = list(islice(rows, TABLE))
     while some:
         for row in some:
-            unscannable += row.format in UNKNOWN_TO_SCAN and bool(row.secrets)
             if row.why is not None and len(reasons) < _TOLD:
                 reasons.append(shown(row.why))
             if row.same_as is not None and len(copies) < _TOLD:
@@ -73,7 +71,7 @@ def show_folder(folder: Folder, page: Page, *, top: int) -> None:
         _show_rows(some, page)
         some = list(islice(rows, TABLE))
     _show_totals(folder, page, top)
-    _show_odd(folder, page, unscannable)
+    _show_odd(folder, page)
     _tell("cannot be read", reasons, folder.totals.flags["failing"], page)
     _tell("copies", copies, folder.totals.flags["duplicate"], page)
 
@@ -143,7 +141,7 @@ def _span(totals: Totals) -> str:
     return said
 
 
-def _show_odd(folder: Folder, page: Page, unscannable: int) -> None:
+def _show_odd(folder: Folder, page: Page) -> None:
     """Say what each flag means, and what to do about it."""
     flags, totals = folder.totals.flags, folder.totals
     place = shell_word(folder.folder)
@@ -151,8 +149,6 @@ def _show_odd(folder: Folder, page: Page, unscannable: int) -> None:
     scan = f"{count_text(totals.secrets, 'place')} that look like secrets. See where: ctools scan {place}"
     if totals.secrets == 1:
         scan = scan.replace("that look like secrets", "that looks like a secret")
-    if unscannable:
-        scan += f" (convert first what it does not read: {count_text(unscannable, 'cassette')})"
     meanings: dict[Flag, str] = {
         "failing": "cannot be read, or not to the end: see below",
         "damaged": "parts are left out: ctools inspect FILE tells which",

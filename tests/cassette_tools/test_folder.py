@@ -19,6 +19,7 @@ from cassette_tools.formats import all_formats
 from recorder.errors import CassetteReadError, NotACassetteError, UsageError
 from tests.cassette_tools.cassettes import BEGAN, Cassette
 from tests.cassette_tools.running import environment
+from tests.cassette_tools.test_guard import FORMATS, LEAKS, Exchange
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 NOW = BEGAN + timedelta(days=1)
@@ -275,11 +276,19 @@ def test_only_the_beginning_of_a_large_cassette_is_looked_at_for_secrets_and_tha
     assert (folder.totals.secrets, folder.totals.partly, folder.totals.flags["unredacted"]) == (3, 3, 3)
 
 
-def test_formats_that_the_scan_cannot_read_are_looked_at_as_lines(tmp_path: Path) -> None:
+def test_secrets_are_found_in_every_format(tmp_path: Path) -> None:
+    for name, written in FORMATS.items():
+        (tmp_path / name).write_bytes(written([Exchange(), LEAKS["bearer"][0]]))
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(written([Exchange(), LEAKS["bearer"][0]]), mtime=0))
+        (tmp_path / f"clean-{name}").write_bytes(written([Exchange()]))
+    counts = {name: row.secrets for name, row in look(tmp_path).items()}
+    assert counts == {
+        name: 0 if name.startswith("clean-") else 1
+        for form in FORMATS
+        for name in (form, f"{form}.gz", f"clean-{form}")
+    }
     shutil.copy(FIXTURES / "mitmproxy-flows" / "mitmproxy-12.2.3-traffic.flows", tmp_path / "a.flows")
-    toml = (FIXTURES / "cassetter-toml" / "cassetter-0.16.1-kinds.toml").read_text()
-    (tmp_path / "b.toml").write_text(toml)
-    assert [row.secrets for row in look(tmp_path).values()] == [3, 0]
+    assert look(tmp_path)["a.flows"].secrets == 3
 
 
 def test_a_filter_counts_interactions_and_makes_no_cassette_empty(tmp_path: Path) -> None:

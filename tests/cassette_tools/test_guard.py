@@ -289,6 +289,136 @@ def ours(exchanges: list[Exchange]) -> bytes:
     return b"".join(orjson.dumps(line) + b"\n" for line in lines)
 
 
+def path_of(one: Exchange) -> str:
+    """Give the target of a request: what is behind the host, or all of what has userinfo."""
+    return one.url if "@" in one.url else one.url.removeprefix("https://localhost")
+
+
+def vcrpy_oldest(exchanges: list[Exchange]) -> list[dict[str, Any]]:
+    """What vcrpy 0.7 keeps: a list; requests in parts, their headers as pairs, those of responses as lines."""
+    return [
+        {
+            "request": {
+                "body": None if one.request is None else text_or_bytes(one.request),
+                "headers": [[list(pair) for pair in one.request_headers]],
+                "host": "localhost",
+                "method": one.method,
+                "path": path_of(one),
+                "port": 443,
+                "protocol": "https",
+            },
+            "response": {
+                "body": {"string": text_or_bytes(one.response)},
+                "headers": [f"{name}: {value}\r\n" for name, value in one.response_headers],
+                "status": {"code": one.status, "message": "OK"},
+            },
+        }
+        for one in exchanges
+    ]
+
+
+def vcrpy_oldest_yaml(exchanges: list[Exchange]) -> bytes:
+    text: str = yaml.dump(vcrpy_oldest(exchanges), Dumper=yaml.CDumper, default_flow_style=False)
+    return text.replace(
+        "    headers:\n    - - -", "    headers: !!python/object/apply:__builtin__.frozenset\n    - - -"
+    ).encode()
+
+
+def vcrpy_oldest_json(exchanges: list[Exchange]) -> bytes:
+    made = vcrpy_oldest(exchanges)
+    for one, exchange in zip(made, exchanges, strict=True):
+        one["request"]["headers"] = dict(exchange.request_headers)
+        one["request"]["body"] = None if exchange.request is None else textual(exchange.request)
+        one["response"]["body"] = {"string": textual(exchange.response)}
+    return json.dumps(made, indent=4).encode()
+
+
+def keboola_killed(exchanges: list[Exchange]) -> bytes:
+    made = json.loads(vcrpy_json(exchanges))["interactions"]
+    return b"".join(json.dumps(one).encode() + b"\n" for one in made)
+
+
+def cassetter_toml(exchanges: list[Exchange]) -> bytes:
+    def string(text: str) -> str:
+        quoted = orjson.dumps(text).decode().replace("\x7f", "\\u007F")
+        return '"""\n' + quoted[1:-1].replace("\\n", "\n") + '"""' if "\n" in text and "\\" not in text else quoted
+
+    def body(data: bytes | None) -> str:
+        if data is None:
+            return 'body_type = "none"\n'
+        try:
+            return f'body_type = "text"\nbody_content = {string(data.decode())}\n'
+        except UnicodeDecodeError:
+            return f'body_type = "binary"\nbody_content = "{data.hex()}"\n'
+
+    def headers(pairs: list[tuple[str, str]]) -> str:
+        lines = (f"{name} = [{', '.join(map(string, values))}]\n" for name, values in by_name(pairs).items())
+        return "".join(lines)
+
+    def table(one: Exchange) -> str:
+        return (
+            f"\n[[interactions]]\n\n[interactions.request]\nmethod = {string(one.method)}\nuri = {string(one.url)}\n"
+            f"{body(one.request)}\n[interactions.request.headers]\n{headers(one.request_headers)}\n"
+            f"[interactions.response]\nstatus = {one.status}\n{body(one.response)}\n"
+            f"[interactions.response.headers]\n{headers(one.response_headers)}"
+        )
+
+    return ("version = 1\n" + "".join(map(table, exchanges))).encode()
+
+
+def tnetstring(value: Any) -> bytes:
+    """Write a value as mitmproxy does."""
+    said, kind = b"", "~"
+    if isinstance(value, bool):
+        said, kind = str(value).lower().encode(), "!"
+    elif isinstance(value, int):
+        said, kind = b"%d" % value, "#"
+    elif isinstance(value, str):
+        said, kind = value.encode(), ";"
+    elif isinstance(value, bytes):
+        said, kind = value, ","
+    elif isinstance(value, list):
+        said, kind = b"".join(map(tnetstring, value)), "]"
+    elif isinstance(value, dict):
+        said, kind = b"".join(tnetstring(key) + tnetstring(one) for key, one in value.items()), "}"
+    return b"%d:%s%s" % (len(said), said, kind.encode())
+
+
+def flow(one: Exchange, **more: Any) -> bytes:
+    def pairs(headers: list[tuple[str, str]]) -> list[list[bytes]]:
+        return [[name.encode(), value.encode()] for name, value in headers]
+
+    return tnetstring(
+        {
+            "websocket": None,
+            "response": {
+                "reason": b"OK",
+                "status_code": one.status,
+                "content": one.response,
+                "headers": pairs(one.response_headers),
+                "http_version": b"HTTP/1.1",
+            },
+            "request": {
+                "path": path_of(one).encode(),
+                "authority": b"",
+                "scheme": b"https",
+                "method": one.method.encode(),
+                "port": 443,
+                "host": "localhost",
+                "content": one.request or b"",
+                "headers": pairs(one.request_headers),
+            },
+            "version": 21,
+            "type": "http",
+            **more,
+        }
+    )
+
+
+def mitmproxy(exchanges: list[Exchange]) -> bytes:
+    return b"".join(map(flow, exchanges))
+
+
 FORMATS: dict[str, Callable[[list[Exchange]], bytes]] = {
     "vcrpy.yaml": vcrpy,
     "vcrpy-flow.yaml": vcrpy_flow,
@@ -298,6 +428,11 @@ FORMATS: dict[str, Callable[[list[Exchange]], bytes]] = {
     "cassetter.yaml": cassetter,
     "har.har": har,
     "ours.jsonl": ours,
+    "oldest.yaml": vcrpy_oldest_yaml,
+    "oldest.json": vcrpy_oldest_json,
+    "killed.jsonl.tmp": keboola_killed,
+    "cassetter.toml": cassetter_toml,
+    "mitmproxy.flows": mitmproxy,
 }
 
 # -- the leaks: an interaction, the rule, the place
@@ -633,6 +768,135 @@ def test_the_tags_that_python_writes_are_read() -> None:
     assert rules(scanned(data.encode())) == {"field:password", "header:authorization"}
 
 
+def test_all_of_a_flow_is_looked_into_and_only_flows_of_http_are_counted() -> None:
+    message = [1, True, f'{{"password": "{PASSWORD}"}}'.encode(), 12]
+    data = b"".join(
+        (
+            tnetstring({"messages": [[True, SECRET.encode(), 1]], "version": 21, "type": "tcp"}),
+            flow(Exchange(), websocket={"messages": [message], "closed_by_client": True}),
+            flow(Exchange(), backup={"request": {"headers": [[b"Authorization", b"Bearer " + PASSWORD.encode()]]}}),
+            tnetstring({"type": "udp", "messages": [], "version": 21}),
+            flow(LEAKS["bearer"][0], type="http"),
+        )
+    )
+    report = scanned(data, which="cassettes")
+    assert report.trouble is None
+    assert [(one.rule, one.place, one.interaction) for one in report.findings] == [
+        ("known:given#1", "document", None),
+        ("field:password", "document", 1),
+        ("header:authorization", "request.headers", 2),
+        ("header:authorization", "request.headers", 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        mitmproxy([LEAKS["bearer"][0]] * 2)[:-40],
+        mitmproxy([LEAKS["bearer"][0]]) + b"something else",
+        mitmproxy([LEAKS["bearer"][0]]) + b"5:12345}",
+        mitmproxy([LEAKS["bearer"][0]]) + b"12:3:key,4:abcd}",
+        mitmproxy([LEAKS["bearer"][0]]) + b"6:3:key,}",
+    ],
+    ids=range(5),
+)
+def test_a_broken_flow_hides_none_before_it_and_is_trouble(data: bytes) -> None:
+    report = scanned(data, which="cassettes")
+    assert str(report.trouble).startswith("not ")
+    assert ("header:authorization", 1) in {(one.rule, one.interaction) for one in report.findings}
+
+
+def test_a_flow_nested_without_end_is_trouble() -> None:
+    nested = b""
+    for _ in range(3000):
+        nested = b"%d:%s]" % (len(nested), nested)
+    inner = b"7:version;2:21#1:a;" + nested
+    report = scanned(mitmproxy([Exchange()]) + b"%d:%s}" % (len(inner), inner), which="cassettes")
+    assert "nested more than" in str(report.trouble)
+
+
+TOML: dict[str, tuple[str, set[tuple[str, int | None, int]]]] = {
+    "dotted and quoted keys": (
+        '[[interactions]]\n"request".headers."Authorization" = "Bearer hunter2-horse"\n',
+        {("header:authorization", 1, 2)},
+    ),
+    "inline tables": (
+        "[[ interactions ]] # one\nrequest = { uri = 'x', headers = { Authorization = [ 'Bearer hunter2-horse' ] } }\n",
+        {("header:authorization", 1, 2)},
+    ),
+    "arrays over lines, with comments": (
+        (
+            "[[interactions]]\n[interactions.request.headers]\nA = [ # a ]\n 'x',\n# '\n]\n"
+            "Cookie = [\n  'sid=hunter2-horse', # the end\n]\n"
+        ),
+        {("cookie", 1, 8)},
+    ),
+    "literal strings of several lines": (
+        (
+            "[[interactions]]\n[interactions.response]\nbody_type = 'text'\n"
+            "body_content = '''\n{\n \"password\": \"hunter2-horse\"}'''\n"
+        ),
+        {("field:password", 1, 6)},
+    ),
+    "escapes": (
+        (
+            "[[interactions]]\n[interactions.response]\n"
+            'body_content = "{\\"pass\\u0077ord\\": \\"hunter2-\\U00000068orse\\"}"\n'
+        ),
+        {("field:password", 1, 3)},
+    ),
+    "a header of a table in a string": (
+        (
+            "[[interactions]]\n[interactions.response]\nbody_content = '''\n[[interactions]]\n'''\n"
+            "[[interactions]]\nresponse.headers.Set-Cookie = 'sid=hunter2-horse'\n"
+        ),
+        {("cookie", 2, 7)},
+    ),
+    "numbers, dates, truth": (
+        (
+            "version = 1\nat = 1979-05-27 07:32:00Z # now\n[[interactions]]\nn = [1_000, 0x1F, +inf, 1e6, true]\n"
+            "response.headers.Set-Cookie = 'sid=hunter2-horse'\n[metadata]\ntoken = 'hunter2-horse'\n"
+        ),
+        {("cookie", 1, 5), ("field:token", None, 7)},
+    ),
+    "arrays of tables inside": (
+        (
+            "[[interactions]]\n[[interactions.request.parts]]\na = 1\n[[interactions.request.parts]]\n"
+            "password = 'hunter2-horse'\n[interactions.request.parts.more]\nsecret = 'hunter2-horse'\n"
+        ),
+        {("field:password", 1, 5), ("field:secret", 1, 7)},
+    ),
+    "CRLF and a byte order mark": (
+        "\ufeff# made\r\n[[interactions]]\r\nresponse.headers.Set-Cookie = 'sid=hunter2-horse'\r\n",
+        {("cookie", 1, 3)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TOML)
+def test_toml_is_read_as_toml(name: str) -> None:
+    text, expected = TOML[name]
+    report = scanned(text.encode(), which="cassettes")
+    assert report.trouble is None
+    assert {(one.rule, one.interaction, one.line) for one in report.findings} == expected
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        *("a", "a =", "a = [", "a = [1", "a = {b = 1", "a = {b}", "a = 'x", 'a = """x', "[b", "[[b]", "= 1", "a = [1}"),
+        *("a = " + "[" * 30_000, "a = " + "{a=" * 30_000, "a." * 30_000 + "a = 1", "[" + "a." * 30_000 + "a]"),
+    ],
+    ids=range(16),
+)
+def test_broken_toml_is_trouble_and_searched_as_text(more: str) -> None:
+    text = f"[[interactions]]\nrequest.headers.Authorization = 'Bearer {PASSWORD}'\n# {TOKEN}\n{more}\n"
+    report = scanned(text.encode(), which="cassettes")
+    assert str(report.trouble).endswith("it was searched as text.")
+    assert "format:github-token" in rules(report)
+    assert PASSWORD not in str(report.trouble)
+
+
 # -- real tools
 
 
@@ -705,6 +969,17 @@ _REPEATED: dict[str, bytes] = {
     "words of stand-ins": b"interactions:\n" + b"- token: " + b"test" * 60 + b"!\n",
     "user names": b"interactions:\n- a: " + b"http://a:b" * _MANY,
     "line feeds": b'{"type":"header"}\n' + b"\n" * _MANY,
+    "flows of nothing": b"20:11:interaction,1:a;}" + b"0:}" * _MANY,
+    "keys of flows": tnetstring({f"key{number}": b"" for number in range(_MANY)}),
+    "open tables of TOML": b"[[interactions]]\n" + b"[interactions.a]\n" * _MANY,
+    "quotes of TOML": b"[[interactions]]\na = " + b'"' * _MANY,
+    "escapes of TOML": b'[[interactions]]\na = "' + b"\\" * _MANY,
+    "line ends of TOML": b'[[interactions]]\na = """' + b"\\\n" * _MANY,
+    "comments of TOML": b"[[interactions]]\n" + b"#\n" * _MANY + b"a = [" + b"#\n" * _MANY,
+    "blanks of TOML": b"[[interactions]]\n" + b" " * (50 * _MANY) + b"a",
+    "comments before TOML": b"#\n" * _MANY,
+    "headers in lines": b'{"interactions":[{"headers":[' + b'"a: b",' * _MANY,
+    "headers in lists": b"interactions:\n- headers:\n" + b"  - - a\n    - b\n" * _MANY,
     "one word": b"a" * (50 * _MANY),
     "NUL": bytes(50 * _MANY),
 }
@@ -825,7 +1100,7 @@ def test_clean_bytes_are_never_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard_module, "yaml_events", refuse)
     monkeypatch.setattr(guard_module, "json_events", refuse)
     for form, clean in product(FORMATS, ("ordinary", "masked by us", "words that look like it")):
-        if form != "har.har":
+        if form not in ("har.har", "oldest.yaml"):
             assert scanned(FORMATS[form]([CLEAN[clean]] * 3)).findings == ()
 
 
