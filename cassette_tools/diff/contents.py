@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from cassette_tools.aws_event_stream import is_aws_event_stream, messages_of
+from cassette_tools.diff.joined_events import joined
 from cassette_tools.diff.json_values import read_json
 from cassette_tools.diff.urls import parameters
 from cassette_tools.diff.xml_values import read_xml
@@ -112,6 +113,8 @@ def contents_of(data: bytes, content_type: str, level: int = 0) -> Contents:
         pieces = _pieces(data, content_type)
         if pieces is not None:
             return Contents("parts", media, size, pieces, data)
+    if media == "application/http" and level < PART_LEVELS:
+        return Contents("parts", media, size, _message(data), data)
     if is_event_stream(content_type) and data.count(b"\n") <= MOST_VALUES:
         return Contents("events", "event stream", size, _events(data), data)
     if is_aws_event_stream(content_type):
@@ -237,7 +240,7 @@ def _events(data: bytes) -> list[dict[str, Any]]:
             fields["data"] = _payload(event.data)
         if fields:
             events.append(fields)
-    return events
+    return joined(events)
 
 
 def _payload(text: str) -> Any:  # noqa: ANN401 - a text, or the JSON that it is
@@ -258,7 +261,7 @@ def _messages(data: bytes) -> list[dict[str, Any]] | None:
         if message.payload:
             fields["data"] = _payload(message.payload.decode("utf-8", "backslashreplace"))
         messages.append(fields)
-    return messages or None
+    return joined(messages) or None
 
 
 _BOUNDARY: Final = re.compile(r"boundary=(?:\"([^\"]{1,200})\"|([^;\s]{1,200}))", re.IGNORECASE)
@@ -280,13 +283,27 @@ def _pieces(data: bytes, content_type: str) -> list[Piece] | None:
     return pieces or None
 
 
+def _message(data: bytes) -> list[Piece]:
+    """Split a message of HTTP, as batches have them (RFC 9112 section 2): its first line, and headers with the body."""
+    line, _, rest = data.partition(b"\n")
+    message = _split(rest)
+    return [Piece("start", [], line.rstrip(b"\r")), Piece("message", *message)]
+
+
 _LINE_END: Final = re.compile(rb"[ \t]*\r?\n")
 _HEAD_END: Final = re.compile(rb"\r?\n\r?\n|\A\r?\n")
 
 
 def _piece(section: bytes, number: int) -> Piece:
     begun = _LINE_END.match(section)
-    section = section[begun.end() :] if begun else section
+    headers, data = _split(section[begun.end() :] if begun else section)
+    named = _NAME.search(header(headers, "content-disposition") or "")
+    name = (named[1] or named[2]) if named else ""
+    return Piece(name or str(number), headers, data)
+
+
+def _split(section: bytes) -> tuple[Headers, bytes]:
+    """Split headers from what follows them behind an empty line; without one there are none."""
     end = _HEAD_END.search(section)
     head, data = (section[: end.start()], section[end.end() :]) if end else (b"", section)
     headers = []
@@ -294,6 +311,4 @@ def _piece(section: bytes, number: int) -> Piece:
         name, colon, value = line.partition(":")
         if colon:
             headers.append((name.strip(), value.strip()))
-    named = _NAME.search(header(headers, "content-disposition") or "")
-    name = (named[1] or named[2]) if named else ""
-    return Piece(name or str(number), headers, data)
+    return headers, data

@@ -394,3 +394,19 @@ def test_an_ignored_host_is_counted_once_whatever_the_port() -> None:
     for url in ("https://api.example.com/x", "http://localhost:9000/x", "http://localhost:8000/x"):
         counts = ignored(compare(asked("http://localhost:8000/x"), asked(url), rules))
         assert counts.get("--ignore url:host: request url host", 0) == (url != "http://localhost:8000/x")
+
+
+def batch(boundary: str, etag: str, starred: str, line: str = "HTTP/1.1 200 OK") -> Interaction:
+    message = f'{line}\r\nETag: "{etag}"\r\nContent-Type: application/json\r\n\r\n{{"id": 1, "starred": {starred}}}'
+    body = f"--{boundary}\r\nContent-Type: application/http\r\n\r\n{message}\r\n--{boundary}--\r\n"
+    return answered(body, f"multipart/mixed; boundary={boundary}")
+
+
+def test_messages_within_a_batch_are_compared_as_messages() -> None:
+    old, new = batch("one", "a1b2c3", "false"), batch("two", "d4e5f6", "false")
+    assert found(old, new) == []
+    assert same_digest(old, new)
+    assert found(old, batch("two", "d4e5f6", "true")) == ["changed response part 1: message: $.starred: false -> true"]
+    assert found(old, batch("one", "a1b2c3", "false", "HTTP/1.1 404 Not Found")) == [
+        "changed response part 1: start: line 1: HTTP/1.1 200 OK -> HTTP/1.1 404 Not Found"
+    ]
