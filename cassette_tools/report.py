@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from cassette_tools.content import Content
-    from cassette_tools.interaction import Body, Headers, Interaction, Response
+    from cassette_tools.interaction import Body, Headers, Interaction, Request, Response
     from cassette_tools.selection import Wanted
     from recorder.journal.read import Line, Reader
 
@@ -62,6 +62,7 @@ _VALUE: Final = 16_384  # characters of one recorded value in the details
 _HEADERS: Final = 1000
 _COMMAND: Final = 32_768  # characters of a command for copying
 _RECEIVED: Final = 1024  # bytes of what arrived instead of a response
+_AS_IT_IS: Final = {"empty", "text", "html", "xml", "json"}  # kinds whose text may be what was recorded
 _WORD: Final = 100  # characters of a type, a client, an error in a row
 
 
@@ -223,7 +224,7 @@ class _Block:
 
 
 def _row(number: int, interaction: Interaction) -> list[Any]:
-    """Return what the table and the plots need, in the order of `ROW` in views/web/report.js."""
+    """Return what the table and the plots need, in the order of `ROW` in views/web/report/store.js."""
     request, response, error = interaction.request, interaction.response, interaction.error
     timings, process = interaction.timings_ms, interaction.process or {}
     connection = interaction.connection or {}
@@ -246,7 +247,35 @@ def _row(number: int, interaction: Interaction) -> list[Any]:
         interaction.rss,
         sum((interaction.redacted or {}).values()),
         _word(interaction.client or ""),
+        [_values(request.headers, "content-type"), _values(response.headers, "content-type") if response else []],
+        [value.strip() for value in _values(request.headers, "host")],
+        _peer(connection),
+        _raw(request),
     ]
+
+
+# The filter of the page asks what was recorded, not what is shown of it: these are never shown.
+
+
+def _values(headers: Headers, wanted: str) -> list[str]:
+    return [_writable(value[:_VALUE]) for name, value in headers if name.lower() == wanted]
+
+
+def _peer(connection: dict[str, Any]) -> str | None:
+    peer = connection.get("peer")
+    return _writable(peer[:_VALUE]) if isinstance(peer, str) else None
+
+
+def _raw(request: Request) -> dict[str, str] | None:
+    """Return URL and method as they were recorded, where a row shows them in another way."""
+    if _clipped(request.url, _URL) == request.url and _word(request.method) == request.method:
+        return None
+    return {"url": _writable(request.url[:_VALUE]), "method": _writable(request.method[:_VALUE])}
+
+
+def _writable(text: str) -> str:
+    """Put question marks for lone surrogates, which JSON cannot hold."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _milliseconds(moment: str | None) -> float | None:
@@ -302,6 +331,7 @@ def _details(number: int, line: Line, interaction: Interaction, limit: int | Non
             "target": _text(request.target),
             "sent": request.sent,
             "headers": _headers(request.headers),
+            "raw": _raw_headers(request.headers),
             "body": _body(request.body, request.headers, limit, report),
         },
         "response": response
@@ -310,6 +340,7 @@ def _details(number: int, line: Line, interaction: Interaction, limit: int | Non
             "reason": _text(response.reason),
             "version": _text(response.http_version),
             "headers": _headers(response.headers),
+            "raw": _raw_headers(response.headers),
             "trailers": _headers(response.trailers),
             "body": _body(response.body, response.headers, limit, report),
         },
@@ -356,6 +387,14 @@ def _headers(headers: Headers) -> list[list[str]]:
     return [*shown, ["...", f"{left:,} more headers are not shown here"]] if left > 0 else shown
 
 
+def _raw_headers(headers: Headers) -> list[list[str]] | None:
+    """Return headers as they were recorded, for the filter; None where they are shown so."""
+    shown = [(_clipped(name, _VALUE), _clipped(value, _VALUE)) for name, value in headers[:_HEADERS]]
+    if len(headers) <= _HEADERS and shown == [tuple(pair) for pair in headers]:
+        return None
+    return [[_writable(name[:_VALUE]), _writable(value[:_VALUE])] for name, value in headers[:_HEADERS]]
+
+
 def _body(body: Body | None, headers: Headers, limit: int | None, report: Report) -> dict[str, Any] | None:
     if body is None:
         return None
@@ -370,9 +409,22 @@ def _body(body: Body | None, headers: Headers, limit: int | None, report: Report
     }
     if limit is None:
         return described | {"kind": "left out", "shown": 0}
-    content = content_of(_beginning(body.pieces(), limit), content_type=header(headers, "content-type"), size=body.size)
+    data = b"".join(_beginning(body.pieces(), limit))
+    content = content_of([data], content_type=header(headers, "content-type"), size=body.size)
     report.cut_bodies += content.shown < content.size
-    return described | _content(content)
+    return described | _content(content) | _searched(data, content)
+
+
+def _searched(data: bytes, content: Content) -> dict[str, str]:
+    """Return what the page's filter looks at, where it is not the text that is shown: never shown itself."""
+    if content.kind == "binary":
+        return {"base64": b64encode(content.head).decode("ascii")}
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return {"base64": b64encode(data).decode("ascii")}
+    is_shown = content.kind in _AS_IT_IS and _lines(content.text) == text
+    return {} if is_shown else {"raw": text}
 
 
 def _beginning(pieces: Iterator[bytes], limit: int) -> Iterator[bytes]:

@@ -6,12 +6,14 @@ escaped there; numbers become words here (see `figures`). Memory: the summary's 
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from cassette_tools.filter import OPERATORS
 from cassette_tools.shell_word import shell_word
 from cassette_tools.views.escape import visible
 from cassette_tools.views.figures import count_text, duration_text, moment_text, size_text
@@ -19,8 +21,9 @@ from cassette_tools.views.html import render
 from recorder.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from cassette_tools.filter import Operator
     from cassette_tools.histogram import Histogram
     from cassette_tools.report import Report
     from cassette_tools.runs import Process, Run
@@ -35,6 +38,25 @@ _ROWS: Final = 12
 _DAMAGE: Final = 5
 _KEY: Final = 300
 _PERCENTS: Final = (50, 90, 95, 99)
+_SCRIPTS: Final = tuple(
+    f"report/{name}.js"
+    for name in (  # each uses those above it
+        "figures",
+        "elements",
+        "store",
+        "pattern",
+        "language",
+        "search",
+        "view",
+        "table",
+        "plotting",
+        "lanes",
+        "distributions",
+        "along",
+        "details",
+        "page",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +102,7 @@ def pieces(report: Report, facts: Facts, *, title: str | None = None, only: str 
     page = render(
         "report.html.j2",
         styles=("report.css",),
-        scripts=("report.js",),
+        scripts=_SCRIPTS,
         title=title or _base_name(facts.name),
         version=__version__,
         subtitle=_subtitle(facts, only),
@@ -92,6 +114,7 @@ def pieces(report: Report, facts: Facts, *, title: str | None = None, only: str 
         tables=_tables(summary),
         interactions=summary.interactions,
         rows=report.rows,
+        operators=_operators_told(),
         facts=_data_facts(report, facts),
         row_blocks=report.blocks("rows"),
         detail_blocks=report.blocks("details"),
@@ -262,13 +285,13 @@ def _tables(summary: Summary) -> list[Table]:
         _failures(summary),
         _percentiles(summary),
         _bodies(summary),
-        _counts("Statuses", "status", summary.statuses, "status"),
-        _counts("Methods", "method", summary.methods, "method"),
+        _counts("Statuses", "status", summary.statuses, _status_term),
+        _counts("Methods", "method", summary.methods, _method_term),
         _counts("TLS", "protocol", summary.tls),
         _counts("Redactions", "rule", summary.redactions),
     ]
     if set(summary.clients.rows) != {"unknown"}:
-        tables.append(_counts("Clients", "client", summary.clients, "client"))
+        tables.append(_counts("Clients", "client", summary.clients))
     if not is_converted:  # else it is the process of the conversion
         tables.append(_processes(summary))
     return [table for table in tables if table.rows]
@@ -284,24 +307,59 @@ def _traffic(title: str, noun: str, tally: Tally[Traffic]) -> Table:
         Column("mean"),
         Column("slowest"),
     ]
-    rows = [_traffic_row(Cell(key, term=_traffic_term(noun, key)), row) for key, row in tally.top(_ROWS)]
+    with_port = {key.rpartition(":")[0] for key in tally.rows} if noun == "host" else set()
+    term = _endpoint_term if noun == "endpoint" else lambda host: _host_term(host, elsewhere=host in with_port)
+    rows = [_traffic_row(Cell(key, term=_unless_clipped(term, key)), row) for key, row in tally.top(_ROWS)]
     rest = tally.rest(_ROWS)
     if rest.count:
         rows.append(_traffic_row(Cell(_others(tally), "quiet"), rest))
     return Table(title, columns, rows, _lower_bounds(tally))
 
 
-def _traffic_term(noun: str, key: str) -> str:
-    """Return the filter for a host. An endpoint stands for many paths; its host and the beginning of its path do."""
-    if noun == "host":
-        return f"host:{key}"
-    method, _, address = key.partition(" ")
-    beginning = address.partition("{")[0]
-    return f"method:{method} {_quoted(beginning)}"
+def _unless_clipped(term: Callable[[str], str], key: str) -> str:
+    """Return the filter that takes what a row counts; "" where the key is not all that was recorded."""
+    return "" if key.endswith("...") or key != visible(key) else term(key)
 
 
-def _quoted(text: str) -> str:
-    return f'"{text}"' if " " in text or not text else text
+def _endpoint_term(endpoint: str) -> str:
+    method, _, address = endpoint.partition(" ")
+    host, slash, path = address.partition("/")
+    if not slash or host == "unknown":
+        return ""
+    folded = "[^/?#]+".join(re.escape(part) for part in _FOLDED.split(path))
+    pattern = f"[/@]{re.escape(host)}/{folded or '?'}([?#]|$)"
+    return f"{_method_term(method)} ~u {_quoted(pattern)}"
+
+
+def _host_term(host: str, *, elsewhere: bool) -> str:
+    """Return the filter for a host; `elsewhere` tells that there are other ports of it."""
+    if host == "unknown":
+        return ""
+    name, colon, port = host.rpartition(":")
+    if colon and port.isdigit():
+        return "~dst " + _quoted(f"^{_bare(name)}:{port}$")
+    if elsewhere:
+        return "~dst " + _quoted(f"^{_bare(host)}:(80|443)$")
+    return "~d " + _quoted(f"^{_bare(host)}$")
+
+
+def _bare(host: str) -> str:
+    return re.escape(host.strip("[]"))
+
+
+def _method_term(method: str) -> str:
+    return "~m " + _quoted(f"^{re.escape(method)}$")
+
+
+_FOLDED: Final = re.compile(r"\{(?:id|date|email)\}")  # what endpoint.py writes for what varies
+
+
+def _quoted(pattern: str) -> str:
+    """Return a pattern as the filter language takes it: in quotes where it must be."""
+    if re.fullmatch(r"[^\s()~'\"&|]+", pattern):
+        return pattern
+    escaped = re.sub(r"""\\(?=[\\"']|$)|\"""", r"\\\g<0>", pattern)
+    return f'"{escaped}"'
 
 
 def _traffic_row(key: Cell, row: Traffic) -> list[Cell]:
@@ -320,7 +378,9 @@ def _failures(summary: Summary) -> Table:
     rows = []
     for key, row in summary.failures.top(_ROWS):
         phase, _, kind = key.partition(" ")
-        rows.append([Cell(kind, "bad", f"error:{kind.rpartition('.')[2]}"), Cell(phase), Cell(f"{row.count:,}")])
+        rows.append(
+            [Cell(kind, "bad", "~e" if len(summary.failures.rows) == 1 else ""), Cell(phase), Cell(f"{row.count:,}")]
+        )
     if rest := summary.failures.rest(_ROWS).count:
         rows.append([Cell("others", "quiet"), Cell("-"), Cell(f"{rest:,}")])
     return Table("Failures", [Column("error", figure=False), Column("phase", figure=False), Column("count")], rows)
@@ -359,14 +419,15 @@ def _sizes_row(label: str, sizes: Sizes) -> list[Cell]:
     ]
 
 
-def _counts(title: str, noun: str, tally: Tally[Count], term: str = "") -> Table:
-    rows = [
-        [Cell(key, term=f"{term}:{_quoted(key)}" if term else ""), Cell(f"{row.count:,}")]
-        for key, row in tally.top(_ROWS)
-    ]
+def _counts(title: str, noun: str, tally: Tally[Count], term: Callable[[str], str] | None = None) -> Table:
+    rows = [[Cell(key, term=term(key) if term else ""), Cell(f"{row.count:,}")] for key, row in tally.top(_ROWS)]
     if rest := tally.rest(_ROWS).count:
         rows.append([Cell(_others(tally), "quiet"), Cell(f"{rest:,}")])
     return Table(title, [Column(noun, figure=False), Column("count")], rows, _lower_bounds(tally))
+
+
+def _status_term(status: str) -> str:
+    return f"~c {status}" if status.isdigit() else "~q"
 
 
 def _processes(summary: Summary) -> Table:
@@ -399,6 +460,26 @@ def _lower_bounds(tally: Tally[Any]) -> str:
     return "There were too many to count each: these counts are lower bounds." if tally.was_cut else ""
 
 
+def _operator(operator: Operator) -> dict[str, Any]:
+    """Return what views/web/report/language.js must know of an operator of the filter."""
+    return {
+        "takes": operator.takes,
+        "bytes": not operator.on_text,
+        "dotAll": bool(operator.flags & re.DOTALL),
+        "lines": bool(operator.flags & re.MULTILINE),
+    }
+
+
+def _operators_told() -> list[tuple[str, str]]:
+    """Return the operators that can be true for a cassette, each with what follows it and what it takes."""
+    told = {"nothing": "", "pattern": " PATTERN"}
+    return [
+        (f"~{operator.name}{told.get(operator.takes, ' RANGE')}", operator.title.replace("`", ""))
+        for operator in OPERATORS.values()
+        if operator.title not in {"never true", "every interaction"}
+    ]
+
+
 def _data_facts(report: Report, facts: Facts) -> str:
     """Return what the script must know, as JSON in base64: nothing in a block of data is escaped, or read as markup."""
     name = facts.name.encode("utf-8", "backslashreplace").decode()
@@ -409,5 +490,7 @@ def _data_facts(report: Report, facts: Facts) -> str:
         "bodyLimit": report.body_limit,
         "rows": report.rows,
         "interactions": report.summary.interactions,
+        "cut": report.cut_bodies + report.without_bodies,
+        "operators": {name: _operator(operator) for name, operator in OPERATORS.items()},
     }
     return b64encode(orjson.dumps(known)).decode("ascii")
