@@ -19,9 +19,11 @@ does: then nobody reads what it writes. Where it is lost, its parent does its wo
 
 from __future__ import annotations
 
+import gc
 import os
 import stat
 import sys
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
@@ -186,8 +188,9 @@ class Parts(Generic[F]):
         """Gather one part."""
         figures = self._part()
         reading = _Reading(self._file, figures)
-        reached = reading.run(*self._range(number))
-        figures.finish()
+        with _uncollected():
+            reached = reading.run(*self._range(number))
+            figures.finish()
         return figures, reading.marks, reached
 
     def _is_single(self, number: int) -> bool:
@@ -206,6 +209,18 @@ class Parts(Generic[F]):
         children, self._children = self._children, {}
         for child in children.values():
             child.close()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Do without the cyclic garbage collector: rows are no cycles, and it would look at each of them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class _Blocks:
