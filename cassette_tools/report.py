@@ -27,6 +27,7 @@ from cassette_tools.draft import Sink, nameless
 from cassette_tools.export import exported
 from cassette_tools.formats.cassette_jsonl import interaction_of
 from cassette_tools.interaction import header
+from cassette_tools.picture import picture_of
 from cassette_tools.summary import LINE_TYPES, Summary
 from cassette_tools.views.escape import visible
 from recorder.errors import OutputError, UsageError
@@ -55,6 +56,9 @@ BLOCK: Final = 512 * 1024
 ROOM: Final = 48_000_000
 """Bytes of packed details, as base64, after which bodies are left out: browsers take long to open larger pages."""
 
+PICTURES: Final = 12_000_000
+"""Bytes of pictures, as base64, after which pictures are shown as bytes."""
+
 _ROWS: Final = 1000  # in a block
 _DETAILS: Final = 50  # in a block, at most: opening one interaction unpacks its block
 _URL: Final = 2000  # characters of a URL in a row
@@ -73,6 +77,7 @@ class Report:
     - `rows`: interactions with a row; `left_out` those without one, for the limit.
     - `without_bodies`: interactions whose bodies were left out, for the page has no more room (`ROOM`).
     - `cut_bodies`: bodies of which only a part is in the page.
+    - `pictures`: bytes of pictures, as base64.
     """
 
     summary: Summary
@@ -81,6 +86,7 @@ class Report:
     left_out: int = 0
     without_bodies: int = 0
     cut_bodies: int = 0
+    pictures: int = 0
     is_timed: bool = False
     firsts: list[int] = field(default_factory=list)  # the place of the first interaction of each block of details
     _spool: Spool | None = None
@@ -412,7 +418,23 @@ def _body(body: Body | None, headers: Headers, limit: int | None, report: Report
     data = b"".join(_beginning(body.pieces(), limit))
     content = content_of([data], content_type=header(headers, "content-type"), size=body.size)
     report.cut_bodies += content.shown < content.size
-    return described | _content(content) | _searched(data, content)
+    shown = described | _content(content)
+    if content.kind == "binary" and body.complete and len(data) == body.size:
+        shown |= _picture(data, shown["notes"], report)
+    return _searched(data, content) | shown
+
+
+def _picture(data: bytes, notes: list[str], report: Report) -> dict[str, Any]:
+    """Return what a page needs to paint a picture; nothing where it is none, or there is no more room."""
+    picture = picture_of(data)
+    if picture is None:
+        return {}
+    packed = b64encode(data).decode("ascii")
+    if report.pictures + len(packed) > PICTURES:
+        notes.append("The page has no more room for pictures.")
+        return {}
+    report.pictures += len(packed)
+    return {"picture": picture._asdict(), "base64": packed, "notes": []}
 
 
 def _searched(data: bytes, content: Content) -> dict[str, str]:

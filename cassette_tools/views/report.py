@@ -53,6 +53,7 @@ _SCRIPTS: Final = tuple(
         "lanes",
         "distributions",
         "along",
+        "picture",
         "details",
         "page",
     )

@@ -18,6 +18,7 @@ from cassette_tools.selection import wanted_by
 from cassette_tools.source import open_cassette
 from recorder.errors import BadCassetteError, OutputError
 from tests.cassette_tools.cassettes import Cassette, described
+from tests.cassette_tools.test_picture import PICTURES
 
 if TYPE_CHECKING:
     from cassette_tools.report import Report
@@ -143,6 +144,22 @@ def test_a_body_is_shown_by_its_kind(content_type: str, body: bytes, kind: str, 
     assert one["response"]["body"]["kind"] == kind
     assert key in one["response"]["body"]
     assert bool(one["response"]["body"][key]) == bool(body)
+
+
+def test_a_picture_is_there_as_a_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = base64.b64decode(PICTURES["image/png"])
+    cassette = Cassette().get(body=data).get(body=data + bytes(1000)).get(body=data).get(body=data).end()
+    monkeypatch.setattr(module, "PICTURES", 2 * len(base64.b64encode(data)))
+    with gathered(cassette.write(tmp_path / "c.jsonl"), body_limit=500) as report:
+        bodies = [one["response"]["body"] for one in unpacked(report, "details")]
+    assert [body.get("picture") for body in bodies] == [
+        {"type": "image/png", "width": 3, "height": 2},
+        None,
+        {"type": "image/png", "width": 3, "height": 2},
+        None,
+    ]
+    assert base64.b64decode(bodies[0]["base64"]) == data
+    assert "no more room for pictures" in bodies[3]["notes"][-1]
 
 
 def test_a_failure_is_told_with_its_cause_and_what_arrived(tmp_path: Path) -> None:

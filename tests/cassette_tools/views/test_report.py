@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from cassette_tools.views.escape import visible
 from cassette_tools.views.report import left_out, pieces, unredacted
 from tests.browser import PHONE
 from tests.cassette_tools.cassettes import Cassette
+from tests.cassette_tools.test_picture import PICTURES, png
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,6 +201,48 @@ def test_a_cassette_without_interactions_opens(tmp_path: Path, open_page: Callab
 def test_an_interaction_that_is_not_there_is_told(tmp_path: Path, open_page: Callable[..., Tab]) -> None:
     page = ready(open_page(written(tmp_path), fragment="#/99"))
     assert page.get_by_text("There is no interaction 99 in this page.").is_visible()
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_a_picture_is_painted(kind: str, tmp_path: Path, open_page: Callable[..., Tab]) -> None:
+    cassette = Cassette().get(body=b64decode(PICTURES[kind]), headers=[("Content-Type", "text/lies")]).end()
+    page = ready(open_page(written(tmp_path, cassette), fragment="#/1"))
+    canvas = page.get_by_role("img", name="Body of the response, a picture of 3 by 2 pixels")
+    page.wait_for_function("document.querySelector('.picture').width === 3")
+    red, green, blue, alpha = canvas.evaluate("(c) => [...c.getContext('2d').getImageData(1, 1, 1, 1).data]")
+    assert red > 150
+    assert max(green, blue) < 120
+    assert alpha == 255
+    assert page.locator("#details").get_by_text("Bytes", exact=True).is_visible()
+
+
+def svg(script: str) -> bytes:
+    opening = f"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9' onload='{script}'>"
+    return f"{opening}<script>{script}</script></svg>".encode()
+
+
+HOSTILE_PICTURES: dict[str, bytes] = {
+    "svg": svg("window.ran = 1"),
+    "svg behind a signature": b"\x89PNG\r\n\x1a\n" + svg("window.ran = 1"),
+    "svg in the shape of a gif": b"GIF89a/*" + svg("window.ran = 1") + b"\x00\xff",
+    "nothing but a header": png(2000, 2000),
+    "a header that lies": png(1, 1) + b64decode(PICTURES["image/png"])[33:],
+    "fifty thousand pixels wide": png(50_000, 50_000) + bytes(100),
+    "cut off": b64decode(PICTURES["image/jpeg"])[:170],
+    "a script behind it": b64decode(PICTURES["image/gif"]) + b"</script><script>window.ran = 1</script>\xff",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_PICTURES)
+def test_a_hostile_picture_does_nothing(name: str, tmp_path: Path, open_page: Callable[..., Tab]) -> None:
+    cassette = Cassette().get(body=HOSTILE_PICTURES[name], headers=[("Content-Type", "image/svg+xml")]).end()
+    tab = open_page(written(tmp_path, cassette), fragment="#/1")
+    page = ready(tab)
+    page.wait_for_timeout(150)
+    assert page.evaluate("window.ran") is None
+    assert page.locator("img, image, svg, object, embed").count() == 0
+    assert page.evaluate("[...document.querySelectorAll('.picture')].every((one) => one.width * one.height <= 4000000)")
+    assert tab.complaints() == []
 
 
 # -- nothing recorded runs

@@ -202,6 +202,7 @@ const details = (() => {
     if (body.removed) parts.push(el("p", { class: "note" }, `Removed: ${body.removed}`));
     if (body.coding_error) parts.push(el("p", { class: "note" }, `The content coding was not taken off: ${body.coding_error}`));
     for (const note of body.notes ?? []) parts.push(el("p", { class: "quiet" }, note));
+    if (body.picture) parts.push(pictures.paint(store.bytesOf(body), body.picture, `Body of the ${part}`));
     parts.push(...contentOf(body, `Body of the ${part}`));
     const cut = body.shown < body.size;
     if (cut || body.kind === "binary") parts.push(wholeBody(body, row, part, cut));
@@ -221,9 +222,14 @@ const details = (() => {
       return content.parts.map((part, at) => el("div", { class: "part" }, el("h4", {}, `Part ${at + 1}, ${part.kind}, ${sizeText(part.size)}`), el("p", { class: "code" }, part.headers.join("\n")), ...contentOf(part, `Part ${at + 1}`)));
     }
     if (content.kind === "events") return content.events.map((event) => eventOf(event));
+    if (content.picture) return [folded("Bytes", pre(content.hex.join("\n"), label))];
     if (content.kind === "binary") return [pre(content.hex.join("\n"), label)];
     if (!content.text) return [];
     return [content.kind === "json" && content.text.length <= LONGEST_COLOURED ? colouredJson(content.text, label) : pre(content.text, label)];
+  }
+
+  function folded(title, ...children) {
+    return el("details", { class: "folded" }, el("summary", {}, title), ...children);
   }
 
   function eventOf(event) {
