@@ -70,10 +70,14 @@ class Keys(Protocol):
     - `firm`: status, headers but volatile ones, and body of the response, or the error. `answer`: without headers.
     """
 
-    exact: array[int]
-    url: array[int]
-    firm: array[int]
-    answer: array[int]
+    @property
+    def exact(self) -> array[int]: ...  # noqa: D102 - told above
+    @property
+    def url(self) -> array[int]: ...  # noqa: D102 - told above
+    @property
+    def firm(self) -> array[int]: ...  # noqa: D102 - told above
+    @property
+    def answer(self) -> array[int]: ...  # noqa: D102 - told above
 
     def __len__(self) -> int:
         """How many interactions."""

@@ -20,9 +20,10 @@ from typing import IO, TYPE_CHECKING, Final
 from cassette_tools.diff.alignment import align, in_order
 from cassette_tools.diff.common_ground import levelled, limits_of, missing_from
 from cassette_tools.diff.fields import compare, settled_body
-from cassette_tools.diff.fingerprint import LINE_TYPES, Fingerprints, fingerprints, loose_number
+from cassette_tools.diff.fingerprint import LINE_TYPES, Fingerprints, fingerprints, loose_number, url_number
 from cassette_tools.diff.glance import volatile_in_answers
 from cassette_tools.diff.model import Pairing, Side, Totals
+from cassette_tools.diff.renames import MOST_LEFT, MOST_REWRITTEN, Renames, learn
 from cassette_tools.diff.traits import traits_of
 from cassette_tools.formats.cassette_jsonl import interaction_of
 from cassette_tools.interaction import header
@@ -32,11 +33,12 @@ from cassette_tools.source import facts_of, file_size, open_cassette
 from recorder.errors import OutputError, RecorderError
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
     from typing import Self
 
-    from cassette_tools.diff.alignment import Place, Which
+    from cassette_tools.diff.alignment import Keys, Place, Which
     from cassette_tools.diff.model import Ignored
     from cassette_tools.diff.rules import Rules
     from cassette_tools.interaction import Body, Interaction, Request, Response
@@ -56,6 +58,9 @@ WORTH_SHARING: Final = 4_096
 
 SHARE: Final = 64
 """Pairs that one process compares before the other one does as many."""
+
+ROUNDS: Final = 3
+"""How often interactions are aligned again with what was learned of ids: those below others are known later."""
 
 _SETTLED: Final = 8_192
 """Bodies whose digests without volatile things are remembered while interactions are aligned."""
@@ -158,7 +163,7 @@ def compare_cassettes(
         totals = Totals(old_interactions=len(one.prints), new_interactions=len(other.prints))
         pairs = _Pairs(one, other, rules, totals)
         opened.callback(pairs.close)
-        partners = align(one.prints, other.prints, pairs.settled, pairs.loose, pairs.traits)
+        partners = pairs.aligned()
         pairings = pairs.compared(partial(in_order, partners, len(one.prints)))
         return Comparison(one.facts, other.facts, pairings, totals, opened.pop_all().close)
     raise AssertionError("an ExitStack passes errors on")  # pragma: no cover
@@ -277,6 +282,37 @@ def _load_side(file: IO[bytes]) -> tuple[Fingerprints, Facts]:
     return Fingerprints.load(file), facts
 
 
+@dataclass(frozen=True, slots=True)
+class _Rekeyed:
+    """See `alignment.Keys`."""
+
+    exact: array[int]
+    url: array[int]
+    firm: array[int]
+    answer: array[int]
+
+    def __len__(self) -> int:
+        return len(self.exact)
+
+
+class _Source:
+    """See `renames.Pair`."""
+
+    def __init__(self, old: _Input, new: _Input, place: int, beside: int) -> None:
+        self._sides = old, new
+        self._places = place, beside
+        self.source = new.prints.url[beside]
+
+    def method(self) -> str:
+        """Give the method of both."""
+        return self._sides[0].interaction(self._places[0], contents=False).request.method
+
+    def read(self) -> tuple[Interaction, Interaction]:
+        """Give both, with their bodies."""
+        (old, new), (place, beside) = self._sides, self._places
+        return old.interaction(place, contents=True), new.interaction(beside, contents=True)
+
+
 class _Pairs:
     """Compares pairs of interactions, and counts those that are the same."""
 
@@ -289,6 +325,57 @@ class _Pairs:
         self._other: OtherProcess | None = None
         self._ignored: dict[Ignored, int] = {}  # of the share at hand
         self._may_glance = _are_alike(old, new)
+        self._renames = Renames()
+
+    def aligned(self) -> array[int]:
+        """Align the interactions: again where ids in old URLs turn out to be others in the new ones."""
+        old, new = self._old.prints, self._new.prints
+        partners = align(old, new, self.settled, self.loose, self.traits)
+        for _ in range(ROUNDS):
+            if self._rules.keep_volatile or not self._learned(partners):
+                break
+            partners = align(self._rekeyed(), new, self.settled, self.loose, self.traits)
+        return partners
+
+    def _learned(self, partners: array[int]) -> bool:
+        """Learn which ids became others, of what has no counterpart."""
+        taken = set(partners)
+        olds = [place for place in range(len(self._old.prints)) if place not in taken]
+        news = [place for place, partner in enumerate(partners) if partner < 0]
+        if not olds or not news or max(len(olds), len(news)) > MOST_LEFT:
+            return False
+        return learn(
+            self._renames,
+            [self._renames.rewritten(self._request("old", place).url) for place in olds],
+            [self._request("new", place).url for place in news],
+            self._sources(partners),
+        )
+
+    def _sources(self, partners: array[int]) -> Iterator[_Source]:
+        """Give the pairs whose answers differ."""
+        old, new = self._old.prints, self._new.prints
+        for place, partner in enumerate(partners):
+            if partner >= 0 and old.answer[partner] != new.answer[place]:
+                yield _Source(self._old, self._new, partner, place)
+
+    def _rekeyed(self) -> Keys:
+        """Give the numbers of the old cassette as they would be with the new ids in its URLs."""
+        prints = self._old.prints
+        if len(prints) > MOST_REWRITTEN:
+            return prints
+        keys = _Rekeyed(prints.exact[:], prints.url[:], prints.firm, prints.answer)
+        for place in range(len(prints)):
+            request = self._request("old", place)
+            url = self._renames.rewritten(request.url)
+            if url != request.url:
+                keys.url[place] = url_number(request.method, url, self._rules)
+                without_body = prints.exact[place] == prints.url[place]
+                keys.exact[place] = keys.url[place] if without_body else hash((keys.url[place], place))
+        return keys
+
+    def _request(self, which: Which, place: int) -> Request:
+        side = self._old if which == "old" else self._new
+        return side.interaction(place, contents=False).request
 
     def settled(self, which: Which, part: Part, place: int) -> int:
         """See `alignment.Settled`."""
@@ -296,9 +383,9 @@ class _Pairs:
 
     def loose(self, which: Which, place: int) -> int:
         """See `alignment.Loose`."""
-        side = self._old if which == "old" else self._new
-        request = side.interaction(place, contents=False).request
-        return loose_number(request.method, request.url, self._rules)
+        request = self._request(which, place)
+        url = self._renames.rewritten(request.url) if which == "old" else request.url
+        return loose_number(request.method, url, self._rules)
 
     def traits(self, which: Which, part: Part, place: int) -> frozenset[int]:
         """See `alignment.Traits`."""
@@ -439,6 +526,8 @@ class _Pairs:
         others = limits_of(self._new.opened.format, other.origin)
         level, counterpart, looked_past = levelled(one, other, limits, others)
         found = compare(level, counterpart, self._rules)
+        if self._renames:
+            self._renames.without(found)
         ignored = {**(aside or {}), **found.ignored, **looked_past}
         if not found.changes:
             self._same(ignored)

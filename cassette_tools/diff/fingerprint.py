@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from cassette_tools.selection import Wanted
     from recorder.journal.read import Line, Part, Pieces, Reader
 
-__all__ = ["LINE_TYPES", "MOST_CACHED", "Fingerprints", "fingerprints", "loose_number"]
+__all__ = ["LINE_TYPES", "MOST_CACHED", "Fingerprints", "fingerprints", "loose_number", "url_number"]
 
 LINE_TYPES: Final = ("interaction",)
 """The line types that are wanted."""
@@ -226,6 +226,11 @@ def fingerprints(reader: Reader, lines: Iterable[Line], rules: Rules, wanted: Wa
     return taking.prints
 
 
+def url_number(method: str, url: str, rules: Rules) -> int:
+    """Give the number of what is requested, as `Fingerprints.url` has it."""
+    return hash((method, canonical_url(url, rules)))
+
+
 def loose_number(method: str, url: str, rules: Rules) -> int:
     """Give the number of what is requested, but for volatile segments of the path."""
     return hash((method, loose_url(url, rules)))
@@ -310,7 +315,7 @@ class _Taking:
         if known is None:
             if len(self._urls) >= MOST_CACHED:
                 self._urls.clear()
-            known = self._urls[method, url] = hash((_text(method), canonical_url(_text(url), self._rules)))
+            known = self._urls[method, url] = url_number(_text(method), _text(url), self._rules)
         return known
 
     def _digest(self, line: Line, part: Part, body: dict[str, Any] | None) -> str | None:

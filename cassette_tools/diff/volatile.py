@@ -30,6 +30,7 @@ __all__ = [
     "Kind",
     "Settled",
     "blanked",
+    "name_of_id",
     "name_of_time",
     "rules_between",
     "settled_number",
@@ -60,6 +61,11 @@ KINDS: Final = (
         "a prefix and 14 or more random letters, small and capital, and digits; where the name says id also without "
         "capitals, under `id` also without a prefix; never where the name says hash, version or article number",
         '"customer": "cus_NffrFeUfNV2Hib"',
+    ),
+    Kind(
+        "renamed-id",
+        "an answer to POST, PUT or PATCH has it, in place of another one, and so have later URLs",
+        "/contacts/17 is now /contacts/18",
     ),
     Kind("request-id", "the name", "X-Request-Id: f9a1"),
     Kind("timing", "the name", "X-Runtime: 0.012"),
@@ -173,15 +179,22 @@ _ANY: Final = re.compile(r".+", re.DOTALL)
 _ID: Final = re.compile(r"(?=.*\d)[\x21-\x7e]{4,}|[A-Za-z+/=_-]{16,}", re.DOTALL)
 _SHORT_OPAQUE: Final = re.compile(_OPAQUE + r"{8,}")
 _LONG_OPAQUE: Final = re.compile(_OPAQUE + r"{16,}|[A-Za-z0-9+/_=-]{32,}")
+# The longer a random text is, the more likely seven small letters stand in a row in it. What tells it from a path then
+# is what names have not: two capitals in a row, a small letter behind a digit.
+_LONG_RANDOM: Final = (
+    r"(?!.*[a-z]{10})(?!(?:[^/]*/){9})(?=(?:[^0-9]*\d){3})(?=(?:[^A-Z]*[A-Z]){6})(?=(?:[^a-z]*[a-z]){6})"
+    r"(?=(?:(?:(?![A-Z]{2}|\d[a-z]).)*(?:[A-Z]{2}|\d[a-z])){4})"
+    r"[A-Za-z0-9+/_.~%=-]{40,}"
+)
 _CURSOR: Final = re.compile(
     r"(?!\d*$)(?!\d{4}-\d\d)(?:(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9+_~!%=|-]{10,}|[A-Za-z0-9+/_-]{10,}={1,2}"
     r"|(?=(?:[^A-Z]*[A-Z]){4})(?=(?:[^a-z]*[a-z]){3})[A-Za-z0-9+_=-]{16,}|[A-Za-z0-9+_%=-]{24,}"
     r"|(?=(?:[^A-Z]*[A-Z]){4})(?=(?:[^a-z]*[a-z]){4})(?!(?:[^/]*/){3})(?=[^\d]*\d)(?!.*[a-z]{7})"
-    r"[A-Za-z0-9+][A-Za-z0-9+/]{19,})"
+    r"[A-Za-z0-9+][A-Za-z0-9+/]{19,}|" + _LONG_RANDOM + ")"
 )
 # For names that are ordinary words: only what a random generator makes.
 _RANDOM: Final = re.compile(
-    r"(?!.*[a-z]{7})(?:"
+    _LONG_RANDOM + r"|(?!.*[a-z]{7})(?:"
     r"(?=(?:[^0-9]*\d){2})(?=(?:[^A-Z]*[A-Z]){2})(?=(?:[^a-z]*[a-z]){2})[A-Za-z0-9+/_.~%=-]{16,}"
     r"|(?=[^0-9]*\d)(?=(?:[^A-Z]*[A-Z]){4})(?=(?:[^a-z]*[a-z]){3})[A-Za-z0-9+/]{16,}"
     r"|(?=(?:[^0-9]*\d){2})(?:[0-9a-z]{20,}|[0-9A-F]{24,})|[A-Za-z0-9+/_-]{14,}={1,2})"
@@ -455,6 +468,15 @@ def _kept_under(name: str) -> frozenset[str]:
     return frozenset(kept)
 
 
+_ID_WORDS: Final = _listed("id ids uid oid sid uuid guid key number no nr ref reference handle slug")
+
+
+@lru_cache(maxsize=4_096)
+def name_of_id(name: str) -> bool:
+    """Tell whether a name says id by its last word: `id`, `contactId`, `order_number`."""
+    return bool(_ID_WORDS.intersection(_words(name)[-1:]))
+
+
 @lru_cache(maxsize=4_096)
 def _is_planned(name: str) -> bool:
     """Tell whether a name says that a moment was chosen by somebody: `due_at`, `startTime`."""
@@ -618,7 +640,7 @@ _ASSIGNED: Final = (
 )
 _LOCATOR: Final = r"(?P<locator>(?<=/query/)01g[0-9A-Za-z]{12,15}(?=-\d))"  # of Salesforce
 _DRAWN: Final = (
-    r"(?P<id>(?<![A-Za-z0-9_.-])[a-z][a-z0-9]{1,15}(?:[_-][a-z][a-z0-9]{0,9}){0,2}[_-](?=[a-z0-9]*[A-Z])"
+    r"(?P<id>(?<![A-Za-z0-9_.-])(?!nonce-)[a-z][a-z0-9]{1,15}(?:[_-][a-z][a-z0-9]{0,9}){0,2}[_-](?=[a-z0-9]*[A-Z])"
     r"(?P<drawn>[A-Za-z0-9]{14,64}(?:_secret_[A-Za-z0-9]{14,64})?)(?![A-Za-z0-9_-]|\.\w))"
 )
 _ASK: Final = r"(?P<ask>[?&](?:amp;)?(?P<param>(?:\$|%24)?[A-Za-z0-9_.~-]{1,60})=)(?P<given>[^?&\s\"'<>#\\]{1,4000})"

@@ -138,6 +138,18 @@ SAME: Final = [
     ("", f"Bearer {JWT}", f"Bearer {OTHER_JWT}", "jwt"),
     ("next_cursor", "QVFIUmx1WTBpMGpJ", "QVFIUjJkSDhKNXpR", "cursor"),
     ("next_cursor", "O9/KSsPNr8nVnpYZh1ELSyYf", "rUeTIy9EkHxSy35fNL1R5wGe", "cursor"),
+    (
+        "NextContinuationToken",
+        "fJWFfRYYy7HbBOWMC0YlB1sB2dgP+7dbkFmg7Kq7/1di4Puq5AKczqnlO8Y4NG4M",
+        "XJHECPSSel1UdpaTl0kWXtIPciDBB8NwG4SBriQirXu5b1/4rmr/re/mvd24mtBQ",
+        "cursor",
+    ),
+    (
+        "state",
+        "fJWFfRYYy7HbBOWMC0YlB1sB2dgP7dbkFmg7Kq71di4Puq5AKczqnlO8Y4NG4M",
+        "XJHECPSSEabcdefghKWXtkIPciDBB8NwG4SBriQirXu5b14rmremvd24mtBQab",
+        "token",
+    ),
     ("page_token", "CAUQAA8fcc1", "CAUQAA8fcc2", "cursor"),
     ("after", "MTAxNTExOTQ1MjAwNzI5NDE=", "NDMyNzQyODI3OTQw", "cursor"),
     ("nextPageToken", "CAEaAggB12", "CAEaAggB34", "cursor"),
@@ -181,6 +193,7 @@ SAME: Final = [
     ),
     ("", '<meta name="csrf-token" content="abcdefgh12">', '<meta name="csrf-token" content="hgfedcba21">', "csrf"),
     ("", "script-src 'nonce-8f3a51aa'", "script-src 'nonce-11bb22cc'", "nonce"),
+    ("", "script-src 'nonce-js7GKGF2cpbyaWFSLWKDDw=='", "script-src 'nonce-+0y6Eb2o72dIaC5fD+NoFA=='", "nonce"),
     ("", '<script nonce="8f3a51aa">', '<script nonce="11bb22cc">', "nonce"),
 ]
 
@@ -260,6 +273,11 @@ CHANGED: Final = [
     ("before", "2026-11-23", "2026-11-24"),
     ("cursor", "100", "200"),
     ("cursor", "Items/Page2/ByName/Desc", "Items/Page3/ByName/Desc"),
+    (
+        "next_cursor",
+        "Items/Page12/ByName/Desc/InAllCountriesOfTheWorld/2026",
+        "Items/Page13/ByName/Desc/InAllCountriesOfTheWorld/2026",
+    ),
     ("next_cursor", "/V1/Items/AllOfThem/2", "/V1/Items/AllOfThem/3"),
     ("next", "page2", "page3"),
     ("next", "/items?page=2", "/items?page=3"),
@@ -361,6 +379,7 @@ def test_the_tables_are_long_enough_and_use_every_kind_that_values_have() -> Non
         "cache",
         "rate-limit",
         "coding",
+        "renamed-id",
     }
     assert {rule for *_, rule in SAME} | elsewhere == {kind.name for kind in KINDS}
 
