@@ -100,7 +100,7 @@ def test_what_is_no_json_is_refused(text: str) -> None:
     ],
 )
 def test_hostile_nesting_takes_neither_long_nor_much_room(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     laid = laid_out(text)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert laid is None or len(laid) <= 8 * len(text) + 65_536 + 100

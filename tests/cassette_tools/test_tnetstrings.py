@@ -127,10 +127,10 @@ def test_many_values_in_one_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_depth_bomb_of_a_megabyte_ends_at_once() -> None:
     data = nested(100_000)
 
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(BadCassetteError):
         next(netstrings(stream_of(data)))
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_a_size_alone_takes_no_memory() -> None:

@@ -56,9 +56,9 @@ ROOT: Final = Path(__file__).resolve().parents[3]
 
 def verdict(form: Format, data: bytes) -> str:
     """Read to the end, bodies too. Give "" where that went well, else the error's message; it keeps the law."""
-    began = time.monotonic()
+    began = time.process_time()
     said = _read(form, data)
-    assert time.monotonic() - began < SECONDS
+    assert time.process_time() - began < SECONDS
     assert said == "" or said.startswith(NAME)
     assert CANARY not in said
     return said
