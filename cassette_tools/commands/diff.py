@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,8 +101,13 @@ def diff(
     compared = _compared(old, new, asked)
     if quiet:
         raise typer.Exit(_first_code(compared, limit))
-    with _closing(compared), _page(output, force=force) as stream:
-        _VIEWS[view](compared, stream)
+    with _closing(compared):
+        try:
+            with _page(output, force=force) as stream:
+                _VIEWS[view](compared, stream)
+        except BrokenPipeError:  # whoever reads has seen enough, as head does; the exit code is still to be told
+            _write_no_more()
+            _read_on(compared)
     raise typer.Exit(_code(compared, limit))
 
 
@@ -164,6 +170,8 @@ class _Asked:
 
 def _sides(old: str, new: str) -> tuple[str, str]:
     """Check what is to be compared. Of a file and a folder it is the file of that name in the folder, as in diff(1)."""
+    if not old or not new:
+        raise UsageError(f"{'NEW' if old else 'OLD'} is empty: give a cassette, a folder, or -.")
     if old == new == "-":
         raise UsageError("The standard input comes once: give a file for OLD or NEW.")
     if "-" not in (old, new):
@@ -231,6 +239,24 @@ def _code(compared: Compared, limit: tuple[Severity, ...]) -> int:
             return 2
         found |= _of_names(compared)
     return 1 if found & set(limit) else 0
+
+
+def _write_no_more() -> None:
+    """Point stdout at the null device: what is in its buffer must not fail once more."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+def _read_on(compared: Compared) -> None:
+    """Read what a view has left unread."""
+    from cassette_tools.diff.folders import FolderComparison
+
+    if isinstance(compared, FolderComparison):
+        compared.read_on()
+        return
+    for _ in compared:
+        pass
 
 
 def _of_names(folders: FolderComparison) -> set[Severity]:
@@ -328,10 +354,11 @@ def _page(output: str | None, *, force: bool) -> Iterator[TextIO]:
         sys.stdout.flush()
         return
     from cassette_tools.draft import Draft
+    from cassette_tools.interruption import stoppable
 
     target = Path(output)
     replaces = target.stat() if target.exists() else None
-    with Draft(target) as draft:
+    with stoppable(), Draft(target) as draft:
         text = io.TextIOWrapper(io.BufferedWriter(_Into(draft)), encoding="utf-8", newline="\n")
         yield text
         text.flush()

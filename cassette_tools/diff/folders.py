@@ -52,11 +52,26 @@ class FolderComparison:
         self.troubles: list[tuple[str, RecorderError]] = troubles if troubles is not None else []
         self.totals = Totals()
         self._comparisons = comparisons
+        self._current: Comparison | None = None
+        self._steps = self._each()
 
     def __iter__(self) -> Iterator[tuple[str, Comparison]]:
+        return iter(self._steps.__next__, None)  # who stops half-way closes nothing: another may go on from there
+
+    def read_on(self) -> None:
+        """Complete what nobody went on to iterate."""
+        for _ in self._current or ():
+            pass
+        for _, comparison in self:
+            for _ in comparison:
+                pass
+
+    def _each(self) -> Iterator[tuple[str, Comparison]]:
         for name, comparison in self._comparisons:
             with comparison:
+                self._current = comparison
                 yield name, comparison
+                self._current = None
                 self.totals.merge(comparison.totals)
 
 

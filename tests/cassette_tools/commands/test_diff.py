@@ -264,3 +264,49 @@ def test_nobody_waits_for_a_reader_that_went_away(cassettes: tuple[Path, Path]) 
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(30) in (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("view", "limit", "code", "folders"),
+    [
+        ("terminal", "breaking", 1, False),
+        ("unified", "breaking", 1, False),
+        ("markdown", "breaking", 1, False),
+        ("json", "breaking", 1, False),
+        ("html", "breaking", 1, False),
+        ("terminal", "never", 0, False),
+        ("terminal", "breaking", 1, True),
+        ("unified", "breaking", 1, True),
+        ("json", "info", 1, True),
+    ],
+)
+def test_the_exit_code_is_that_of_the_whole_where_the_reader_goes_away(
+    tmp_path: Path, view: str, limit: str, code: int, folders: bool
+) -> None:
+    """What is breaking comes last, long after the reader went."""
+    for name in ("old", "new"):
+        cassette = Cassette()
+        for at in range(600):
+            cassette.get(
+                url=f"https://localhost:8443/{at}",
+                body=b'{"%s": %d, "x": "%s"}' % (b"a", at + (name == "new"), b"y" * 200),
+            )
+        cassette.get(url="https://localhost:8443/last", body=b'{"gone": 1}' if name == "old" else b"{}")
+        (tmp_path / name).mkdir()
+        cassette.end().write(tmp_path / name / "run.jsonl")
+    sides = [tmp_path / name if folders else tmp_path / name / "run.jsonl" for name in ("old", "new")]
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "cassette_tools", "diff", *map(str, sides), "--format", view, "--fail-on", limit]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, env=environment(), check=False, timeout=60)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (code, b"")
+
+
+@pytest.mark.parametrize("empty", [0, 1])
+def test_an_empty_name_is_refused_and_not_taken_for_this_folder(cassettes: tuple[Path, Path], empty: int) -> None:
+    sides = [str(one) for one in cassettes]
+    sides[empty] = ""
+    done = diff(*sides)
+    assert done.code == 2
+    assert f"{'OLD' if empty == 0 else 'NEW'} is empty" in done.errors
