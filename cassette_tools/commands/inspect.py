@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["inspect"]
 
 _PARTS: Final = ("request", "response")
+_TOP: Final = 10
 
 
 def inspect(
@@ -71,7 +72,16 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: one object, or one a line for a list.")] = False,
     source: FromFormat = None,
     mode: ReadingMode = "tail",
-    top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="Rows of each table, of each ranking.")] = 10,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            "--top",
+            metavar="N",
+            min=1,
+            help="Rows of each table, of each ranking. [default: 10]",
+            show_default=False,
+        ),
+    ] = None,
     stale_after: Annotated[
         float | None,
         typer.Option(
@@ -108,6 +118,8 @@ def inspect(
     On a terminal, lists and tables are cut to its width. Elsewhere nothing is cut, and --list prints fields separated
     by tabs: number, seconds since the run began, method, status, bytes of the response, milliseconds, URL, error.
     """
+    if not cassette:
+        raise UsageError("The path of the cassette is empty: perhaps a variable is not set. Give a file or a folder.")
     body = body or (output is not None and export is None)
     ways = {
         "--list": listed,
@@ -121,16 +133,21 @@ def inspect(
     }
     chosen = [name for name, given in ways.items() if given]
     _check(chosen, export=export, body=body, part=part, force=force, output=output, as_json=as_json)
-    asked = Asked(cassette, mode_of(mode), source, only, as_json, top)
+    if top is not None:
+        _check_top(chosen)
+    asked = Asked(cassette, mode_of(mode), source, only, as_json, _TOP if top is None else top)
+    for_folders = [] if stale_after is None else ["--stale-after"]
+    for_folders += [] if huge is None else ["--huge"]
     if number is not None:
+        if for_folders:
+            raise UsageError(f"{for_folders[0]} is for folders, and NUMBER for one cassette: give one of them.")
         if only is not None:
             raise UsageError("NUMBER shows one interaction, --only filters many: give one of them.")
         _single(asked, number, export=export, part=part, body=body, output=output, force=force)
     elif Path(cassette).is_dir():
         _folder(asked, chosen, stale_after, huge)
-    elif stale_after is not None or huge is not None:
-        given = "--huge" if stale_after is None else "--stale-after"
-        raise UsageError(f"{given} is for folders, and {cassette} is none. Leave it out, or give a folder.")
+    elif for_folders:
+        raise UsageError(f"{for_folders[0]} is for folders, and {cassette} is none. Leave it out, or give a folder.")
     else:
         way = chosen[0] if chosen else ""
         _WAYS[way](asked)
@@ -160,6 +177,17 @@ def _check(
         raise UsageError("--part chooses what --body writes: give both.")
     if force and output is None:
         raise UsageError("--force replaces the file of -o: give both.")
+
+
+def _check_top(chosen: list[str]) -> None:
+    """Refuse --top where nothing is cut to it. Raises UsageError."""
+    if chosen == ["NUMBER"]:
+        raise UsageError("--top cuts tables and rankings, and NUMBER shows one interaction: give one of them.")
+    if chosen and chosen[0] in {"--list", "--errors", "--follow"}:
+        raise UsageError(
+            f"--top cuts tables and rankings, and {chosen[0]} shows all, in the order of the file. Leave it out; "
+            "--only '~i 1-10' takes the first ten interactions."
+        )
 
 
 def _single(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import datetime
 
+    from cassette_tools.choice import Choice
     from cassette_tools.listing import Entry
     from cassette_tools.parts import Figures
     from cassette_tools.ranking import Rank
@@ -65,41 +66,46 @@ def summary(asked: Asked) -> None:
     """Show the figures of a cassette."""
     from cassette_tools.summary import LINE_TYPES, Summary, summarize
 
-    found, known = _in_parts(asked, Summary, Summary.of_part) or _in_one_go(asked, LINE_TYPES, summarize)
+    parts = _in_parts(asked, Summary, Summary.of_part)
+    found, known, choice = (*parts, None) if parts else _in_one_go(asked, LINE_TYPES, summarize)
     if asked.as_json:
         from cassette_tools.views.json import print_summary
 
-        print_summary(found, known)
+        print_summary(found, known, choice)
     else:
         from cassette_tools.views.terminal import show_summary
 
-        show_summary(found, known, _page(), top=asked.top)
+        show_summary(found, known, _page(), top=asked.top, choice=choice)
+    _tell_none_taken(known.name, choice)
 
 
 def stats(asked: Asked) -> None:
     """Show sizes and times by host, endpoint and so on."""
     from cassette_tools.statistics import LINE_TYPES, Statistics, collect
 
-    found, known = _in_parts(asked, Statistics, Statistics) or _in_one_go(asked, LINE_TYPES, collect)
+    parts = _in_parts(asked, Statistics, Statistics)
+    found, known, choice = (*parts, None) if parts else _in_one_go(asked, LINE_TYPES, collect)
     if asked.as_json:
         from cassette_tools.views.statistics import print_statistics
 
-        print_statistics(found, known)
+        print_statistics(found, known, choice)
     else:
         from cassette_tools.views.statistics import show_statistics
 
-        show_statistics(found, known, _page(), top=asked.top)
+        show_statistics(found, known, _page(), top=asked.top, choice=choice)
+    _tell_none_taken(known.name, choice)
 
 
 def _in_one_go(
     asked: Asked, types: Collection[str], gather: Callable[[Iterable[Line], Wanted | None], F]
-) -> tuple[F, Facts]:
+) -> tuple[F, Facts, Choice | None]:
     """Gather figures line by line, of any input."""
-    from cassette_tools.selection import wanted_by
+    from cassette_tools.choice import choose
 
+    wanted, choice = choose(asked.only)
     with whole(asked, types) as (opened, facts):
-        figures = gather(opened.reader, wanted_by(asked.only))
-        return figures, facts()
+        figures = gather(opened.reader, wanted)
+        return figures, facts(), choice
 
 
 def _in_parts(asked: Asked, whole: Callable[[], F], part: Callable[[], F]) -> tuple[F, Facts] | None:
@@ -168,9 +174,11 @@ def listing(asked: Asked) -> None:
     """List all interactions."""
     with _opened(asked) as opened:
         show = _shower(as_json=asked.as_json)
-        for entry in _entries(asked, opened):
+        found, choice = _entries(asked, opened)
+        for entry in found:
             show(entry)
         _tell_doubts(opened)
+        _tell_none_taken(opened.name, choice)
 
 
 def errors(asked: Asked) -> None:
@@ -180,13 +188,14 @@ def errors(asked: Asked) -> None:
     seen = shown = 0
     with _opened(asked) as opened:
         show = _shower(as_json=asked.as_json)
-        for entry in _entries(asked, opened):
+        found, choice = _entries(asked, opened)
+        for entry in found:
             seen += 1
             if is_error(entry):
                 shown += 1
                 show(entry)
         _tell_doubts(opened)
-        if not shown:
+        if not _tell_none_taken(opened.name, choice) and not shown:
             _say(f"{opened.name}: no errors among {_count(seen)}.")
 
 
@@ -240,12 +249,15 @@ def _ranking(asked: Asked, rank: Rank) -> None:
     from cassette_tools.ranking import ranked
 
     with whole(asked, LINE_TYPES) as (opened, _):
-        ranking = ranked(_entries(asked, opened), rank, asked.top)
+        found, choice = _entries(asked, opened)
+        ranking = ranked(found, rank, asked.top)
     show = _shower(as_json=asked.as_json, rank=rank)
     for entry in ranking.entries:
         show(entry)
     _tell_doubts(opened)
     unknown = ranking.seen - ranking.known
+    if _tell_none_taken(opened.name, choice):
+        return
     if not ranking.seen:
         _say(f"{opened.name}: there are no interactions to rank.")
     elif unknown:
@@ -263,7 +275,8 @@ def duplicates(asked: Asked) -> None:
 
     with Duplicates() as seen:
         with whole(asked, LINE_TYPES) as (opened, _):
-            for entry in _entries(asked, opened):
+            found, choice = _entries(asked, opened)
+            for entry in found:
                 seen.add(entry)
         groups, totals = seen.found(asked.top)
     if asked.as_json:
@@ -276,7 +289,7 @@ def duplicates(asked: Asked) -> None:
 
         show_duplicates(groups, totals, opened.name, _page())
     _tell_doubts(opened)
-    if not groups:
+    if not _tell_none_taken(opened.name, choice) and not groups:
         _say(f"{opened.name}: no request was made more than once, among {_count(totals.interactions)}.")
 
 
@@ -293,11 +306,13 @@ def _opened(asked: Asked, *, bodies: bool = False) -> OpenCassette:
     )
 
 
-def _entries(asked: Asked, opened: OpenCassette) -> Iterator[Entry]:
+def _entries(asked: Asked, opened: OpenCassette) -> tuple[Iterator[Entry], Choice | None]:
+    """Give the interactions that are asked for, and what counts them where a filter chooses."""
+    from cassette_tools.choice import choose
     from cassette_tools.listing import entries
-    from cassette_tools.selection import wanted_by
 
-    return entries(opened.reader, wanted_by(asked.only))
+    wanted, choice = choose(asked.only)
+    return entries(opened.reader, wanted), choice
 
 
 def _shower(*, as_json: bool, rank: Rank | None = None) -> Callable[[Entry], None]:
@@ -409,15 +424,30 @@ def _tell_doubts(opened: OpenCassette) -> None:
         _say(f"{opened.name}: {remark.text} ({times})")
 
 
+def _tell_none_taken(name: str, choice: Choice | None) -> bool:
+    """Say where a filter took nothing of what there is, and tell whether that is so."""
+    if choice is None or choice.taken or not choice.held:
+        return False
+    from cassette_tools.choice import advice
+
+    _say(f"{name}: the filter takes none of {_count(choice.held)}. {advice(choice.only)}".rstrip())
+    return True
+
+
 def _say(text: str) -> None:
+    import textwrap
+
     from cassette_tools.views.console import Page, shown
 
     sys.stdout.flush()
     page = Page(sys.stderr)
-    said = shown(text)
-    for line in [said] if page.width is None else said.wrap(page.console, page.width, overflow="ignore"):
-        line.rstrip()
-        page.line(line)
+    said = shown(text).plain
+    if page.width is None:
+        page.plain(said)
+        return
+    # A word that is longer than a line, such as a path, stays in one piece: it can be copied then.
+    for line in textwrap.wrap(said, page.width, break_long_words=False, break_on_hyphens=False):
+        page.plain(line)
 
 
 def _count(number: int) -> str:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from cassette_tools.views.console import Column, shown
 from cassette_tools.views.figures import count_text, duration_text, size_text
+from cassette_tools.views.place import request_on
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,13 +48,13 @@ def show_duplicates(groups: Sequence[Group], totals: Totals, name: str, page: Pa
     ]
     if all(group.repeats_ms is None for group in groups):
         del columns[1]
-    page.table(columns, [_row(group, timed=len(columns) == 7) for group in groups])
+    page.table(columns, [_row(group, page, timed=len(columns) == 7) for group in groups])
     left = totals.groups - len(groups)
     if left:
         page.line(Text(f"  and {count_text(left, 'more request')}; --top shows more", style="dim"))
 
 
-def _row(group: Group, *, timed: bool) -> list[Text]:
+def _row(group: Group, page: Page, *, timed: bool) -> list[Text]:
     statuses = sorted(group.statuses.items(), key=lambda item: -item[1])
     row = [
         Text(f"{group.count:,}"),
@@ -61,7 +62,7 @@ def _row(group: Group, *, timed: bool) -> list[Text]:
         Text(group.answers, style=_ANSWERS[group.answers]),
         Text(", ".join("none" if status is None else str(status) for status, _ in statuses[:4])),
         Text(", ".join(map(str, group.numbers[:_NAMED])) + (" ..." if group.count > _NAMED else "")),
-        shown(f"{group.method} {group.url}"),
+        request_on(page, f"{group.method} {group.url}"),
     ]
     if timed:
         row.insert(1, Text(duration_text(group.repeats_ms)))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import TextIO
 
+    from cassette_tools.choice import Choice
     from cassette_tools.duplicates import Group
     from cassette_tools.histogram import Histogram
     from cassette_tools.listing import Entry
@@ -29,14 +30,23 @@ if TYPE_CHECKING:
     from cassette_tools.summary import Count, Sizes, Summary, Traffic
     from cassette_tools.tally import Tally
 
-__all__ = ["dumped", "file_object", "print_duplicate", "print_entry", "print_interaction", "print_summary", "rounded"]
+__all__ = [
+    "choice_object",
+    "dumped",
+    "file_object",
+    "print_duplicate",
+    "print_entry",
+    "print_interaction",
+    "print_summary",
+    "rounded",
+]
 
 
-def print_summary(summary: Summary, facts: Facts, stream: TextIO | None = None) -> None:
+def print_summary(summary: Summary, facts: Facts, choice: Choice | None = None, stream: TextIO | None = None) -> None:
     """Print the summary as one object; indented on a terminal."""
     stream = stream or sys.stdout
     option = orjson.OPT_INDENT_2 if stream.isatty() else 0
-    stream.write(dumped(summary_object(summary, facts), option) + "\n")
+    stream.write(dumped(summary_object(summary, facts, choice), option) + "\n")
 
 
 def print_entry(entry: Entry, stream: TextIO | None = None) -> None:
@@ -71,11 +81,12 @@ def print_interaction(
     stream.write("}}\n")
 
 
-def summary_object(summary: Summary, facts: Facts) -> dict[str, Any]:
+def summary_object(summary: Summary, facts: Facts, choice: Choice | None = None) -> dict[str, Any]:
     """Return the summary as an object of JSON."""
     converted = bool(summary.runs) and all(run.converted for run in summary.runs)
     return {
         "file": file_object(facts),
+        "only": choice_object(choice),
         "runs": [_run(run) for run in summary.runs] if facts.format == "jsonl" else [],
         "runs_left_out": summary.runs_left_out,
         "interactions": summary.interactions,
@@ -124,6 +135,11 @@ def summary_object(summary: Summary, facts: Facts) -> dict[str, Any]:
         ],
         "diagnosis": [_diagnosis(key, sample) for key, sample in summary.diagnoses.top(len(summary.diagnoses.rows))],
     }
+
+
+def choice_object(choice: Choice | None) -> dict[str, Any] | None:
+    """Return what a filter took, and of how many, as an object of JSON."""
+    return None if choice is None else {"filter": choice.only, "held": choice.held, "taken": choice.taken}
 
 
 def file_object(facts: Facts) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from cassette_tools.ranking import bytes_of
 from cassette_tools.views.console import shown
 from cassette_tools.views.escape import visible
 from cassette_tools.views.figures import duration_text, size_text
+from cassette_tools.views.place import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Lister"]
 
-# Columns of a terminal from which on a list has sizes and times, and from which on offsets, too.
+# Columns of a terminal from which on a list has sizes and times, and from which on offsets and schemes, too.
 _MEDIUM: Final = 76
 _WIDE: Final = 110
 
@@ -66,8 +67,12 @@ class Lister:
         cells = [_padded(column.text(entry), column) for column in self._columns]
         error = [shown(entry.error, "red"), Text(" ")] if entry.error is not None else []
         method = [] if width >= _MEDIUM else [shown(entry.method), Text(" ")]
-        last = Text.assemble(*method, *error, shown(entry.url))
-        self._page.line(self._page.cut(Text.assemble(*_spaced([*cells, last])), width))
+        line = Text.assemble(*_spaced([*cells, Text.assemble(*method, *error)]))
+        url = shown(entry.url).plain
+        if width < _WIDE:
+            url = url.removeprefix("https://").removeprefix("http://")
+        line.append(shortened(url, width - line.cell_len, ellipsis=self._page.ellipsis))
+        self._page.line(self._page.cut(line, width))
 
 
 def _columns(width: int, rank: Rank | None) -> list[_Column]:

@@ -7,6 +7,7 @@ recorded goes through `escape`. Nothing here reads a file or decides anything. `
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -15,11 +16,14 @@ from rich.text import Text
 from cassette_tools.statistics import TABLES, Measured
 from cassette_tools.views.console import Column, Page, shown
 from cassette_tools.views.figures import count_text, duration_text, size_text
-from cassette_tools.views.json import dumped, file_object, rounded
+from cassette_tools.views.json import choice_object, dumped, file_object, rounded
+from cassette_tools.views.place import request_on
+from cassette_tools.views.terminal import show_choice
 
 if TYPE_CHECKING:
     from typing import TextIO
 
+    from cassette_tools.choice import Choice
     from cassette_tools.histogram import Histogram
     from cassette_tools.source import Facts
     from cassette_tools.statistics import Statistics
@@ -30,9 +34,15 @@ _TITLES: Final = {"types": "content types of responses"}
 _SMALLEST_SHARE: Final = 0.05  # per cent
 
 
-def show_statistics(statistics: Statistics, facts: Facts, page: Page, *, top: int) -> None:
-    """Show all tables, `top` rows of each. Where all interactions have one key in common, that is said on a line."""
+def show_statistics(
+    statistics: Statistics, facts: Facts, page: Page, *, top: int, choice: Choice | None = None
+) -> None:
+    """Show all tables, `top` rows of each. Where all interactions have one key in common, that is said on a line.
+
+    The figures are those of what the filter of `choice` took.
+    """
     _show_whole(statistics.all, facts, page)
+    show_choice(choice, page)
     if not statistics.all.count:
         return
     alone = [name for name in TABLES if len(statistics.tables[name].rows) == 1] if statistics.all.count > 1 else []
@@ -45,17 +55,20 @@ def show_statistics(statistics: Statistics, facts: Facts, page: Page, *, top: in
     page.fact("", Text(_legend(statistics), style="dim"), indent=0)
 
 
-def print_statistics(statistics: Statistics, facts: Facts, stream: TextIO | None = None) -> None:
+def print_statistics(
+    statistics: Statistics, facts: Facts, choice: Choice | None = None, stream: TextIO | None = None
+) -> None:
     """Print all rows of all tables as one object; indented on a terminal."""
     stream = stream or sys.stdout
     option = orjson.OPT_INDENT_2 if stream.isatty() else 0
-    stream.write(dumped(statistics_object(statistics, facts), option) + "\n")
+    stream.write(dumped(statistics_object(statistics, facts, choice), option) + "\n")
 
 
-def statistics_object(statistics: Statistics, facts: Facts) -> dict[str, Any]:
+def statistics_object(statistics: Statistics, facts: Facts, choice: Choice | None = None) -> dict[str, Any]:
     """Return the statistics as an object of JSON."""
     return {
         "file": file_object(facts),
+        "only": choice_object(choice),
         "all": _object(statistics.all),
         **{
             table: {
@@ -106,7 +119,8 @@ def _show_table(statistics: Statistics, table: str, page: Page, top: int) -> Non
         Column("largest", rank=13),
         Column(TABLES[table], right=False, flexible=True),
     ]
-    rows = [_row(shown(key), row, every, timed=timed) for key, row in ordered[:top]]
+    said = partial(request_on, page) if table == "endpoints" else shown
+    rows = [_row(said(key), row, every, timed=timed) for key, row in ordered[:top]]
     rest = Measured()
     rest.merge(tally.others)
     for _, row in ordered[top:]:

@@ -6,22 +6,25 @@ or none (see `console`). Nothing here reads a file or decides anything.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
 from cassette_tools.views.console import Column, Page, shown
 from cassette_tools.views.figures import count_text, duration_text, moment_text, size_text
+from cassette_tools.views.place import request_on
 from cassette_tools.views.plot import plot
 
 if TYPE_CHECKING:
+    from cassette_tools.choice import Choice
     from cassette_tools.histogram import Histogram
     from cassette_tools.runs import Diagnosis, Process, Run
     from cassette_tools.source import Facts
     from cassette_tools.summary import Count, Sizes, Summary, Traffic
     from cassette_tools.tally import Tally
 
-__all__ = ["show_summary"]
+__all__ = ["show_choice", "show_summary"]
 
 _DAMAGE_SHOWN: Final = 10
 _RUNS_SHOWN: Final = 10
@@ -30,9 +33,9 @@ _REMARKS_SHOWN: Final = 10
 _PLOT_WIDTH: Final = 76
 
 
-def show_summary(summary: Summary, facts: Facts, page: Page, *, top: int) -> None:
-    """Show all figures of a cassette; `top` rows of each table."""
-    _show_file(summary, facts, page)
+def show_summary(summary: Summary, facts: Facts, page: Page, *, top: int, choice: Choice | None = None) -> None:
+    """Show all figures of a cassette, or of what the filter of `choice` took of it; `top` rows of each table."""
+    _show_file(summary, facts, page, choice)
     if summary.interactions:
         _show_short_tables(summary, page)
         _show_traffic("hosts", "host", summary.hosts, page, top)
@@ -46,13 +49,14 @@ def show_summary(summary: Summary, facts: Facts, page: Page, *, top: int) -> Non
     _show_diagnoses(summary, page)
 
 
-def _show_file(summary: Summary, facts: Facts, page: Page) -> None:
+def _show_file(summary: Summary, facts: Facts, page: Page, choice: Choice | None) -> None:
     foreign = facts.format != "jsonl"
     version = summary.runs[0].format if summary.runs else 0
     kind = facts.title if foreign else f"format {version}"
     page.fact("file", shown(f"{facts.name}, {size_text(facts.size)}, {kind}"))
     if not foreign:
         _show_runs(summary, facts, page)
+    show_choice(choice, page)
     failed = sum(run.failures for run in summary.runs)
     text = Text(count_text(summary.interactions))
     if summary.started_at is not None and summary.ended_at is not None:
@@ -65,6 +69,12 @@ def _show_file(summary: Summary, facts: Facts, page: Page) -> None:
     _show_redaction(summary, page)
     _show_damage(facts, page)
     _show_remarks(facts, page)
+
+
+def show_choice(choice: Choice | None, page: Page) -> None:
+    """Say that the figures are those of what a filter took, and of how many."""
+    if choice is not None:
+        page.fact("only", shown(f"{choice.only}: {choice.taken:,} of {count_text(choice.held, 'interaction')}"))
 
 
 def _show_runs(summary: Summary, facts: Facts, page: Page) -> None:
@@ -204,7 +214,8 @@ def _show_traffic(title: str, noun: str, tally: Tally[Traffic], page: Page, top:
         Column("slowest", rank=5),
         Column(noun, right=False, flexible=True),
     ]
-    rows = [_traffic_row(shown(key), row) for key, row in tally.top(top)]
+    said = partial(request_on, page) if noun == "endpoint" else shown
+    rows = [_traffic_row(said(key), row) for key, row in tally.top(top)]
     rest = tally.rest(top)
     timed = rest.timed or any(row.timed for _, row in tally.top(top))
     if rest.count:

@@ -271,6 +271,83 @@ def test_a_piped_line_is_never_cut(tmp_path: Path) -> None:
     assert url in ctools("inspect", path, "1", COLUMNS="40").text
 
 
+@pytest.mark.parametrize("width", [40, 60, 80, 110])
+def test_on_a_terminal_the_paths_of_long_urls_are_seen(tmp_path: Path, width: int) -> None:
+    cassette = Cassette()
+    for place in ("v2/orders", "v2/users", "v2/users"):
+        cassette.get(f"https://connection.eu-central-1.example.com/{place}")
+    path = cassette.end().write(tmp_path / "c.jsonl")
+    for way in (["--list"], [], ["--stats"], ["--duplicates"]):
+        lines = SGR.sub("", ctools_on_terminal("inspect", path, *way, columns=width).text).splitlines()
+        assert any(re.search("connect.*/v2/users?$", line.rstrip()) for line in lines), (way, lines)
+
+
+# -- a filter
+
+
+@pytest.mark.parametrize("way", [[], ["--stats"]])
+def test_figures_say_of_how_many_interactions_they_are(
+    path: Path, way: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "only          ~m GET & ~s: 2 of 4 interactions\n" in run(capsys, path, "--only", "~m GET & ~s", *way)
+    assert "\nonly " not in run(capsys, path, *way)
+    found = json.loads(run(capsys, path, "--only", "~m GET & ~s", "--json", *way))
+    assert found["only"] == {"filter": "~m GET & ~s", "held": 4, "taken": 2}
+    assert json.loads(run(capsys, path, "--json", *way))["only"] is None
+
+
+@pytest.mark.parametrize("way", ["--list", "--errors", "--slowest", "--largest", "--duplicates", "--stats", "--json"])
+def test_a_filter_that_takes_nothing_is_named(path: Path, way: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["inspect", str(path), way, "--only", "~m POST and ~c 500"]) == 0
+    said = capsys.readouterr().err
+    assert said.startswith(f"{path}: the filter takes none of 4 interactions. In it, 'and' is a pattern for the URL:")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("way", ["--list", "--errors", "--slowest"])
+def test_where_there_is_nothing_to_take_no_filter_is_blamed(
+    tmp_path: Path, way: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Cassette().end().write(tmp_path / "c.jsonl")
+    assert cli.run(["inspect", str(path), way, "--only", "~c 500"]) == 0
+    assert "filter" not in capsys.readouterr().err
+
+
+# -- options that would do nothing
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--list", "--top", "3"], "--list shows all, in the order of the file. Leave it out; --only '~i 1-10'"),
+        (["--errors", "--top", "3"], "--errors shows all"),
+        (["--follow", "--top", "3"], "--follow shows all"),
+        (["1", "--top", "10"], "NUMBER shows one interaction"),
+        (["1", "--body", "--top", "10"], "NUMBER shows one interaction"),
+        (["1", "--huge", "1MB"], "--huge is for folders, and NUMBER for one cassette"),
+        (["1", "--stale-after", "3"], "--stale-after is for folders, and NUMBER for one cassette"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    path: Path, arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert told in refused(capsys, path, *arguments)
+
+
+def test_an_empty_path_is_no_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "The path of the cassette is empty: perhaps a variable is not set." in refused(capsys, "")
+    assert "is empty" in refused(capsys, "", 1)
+
+
+def test_messages_fit_a_terminal_and_leave_paths_in_one_piece(tmp_path: Path) -> None:
+    path = Cassette().end().write(tmp_path / f"{'x' * 70}.jsonl")
+    lines = ctools_on_terminal("inspect", path, "--duplicates", columns=60).text.splitlines()
+    assert lines[0].rstrip() == f"{path}:"
+    assert len(lines) > 1
+    assert all(cell_len(line) <= 60 for line in lines[1:])
+    assert " ".join(lines[1:]) == "no request was made more than once, among 0 interactions."
+
+
 # -- one interaction
 
 
@@ -459,8 +536,9 @@ def test_every_key_of_the_json_is_documented(path: Path, capsys: pytest.CaptureF
         return {key for one in value for key in keys(one)} if isinstance(value, list) else set()
 
     page = (path.parents[0].__class__(__file__).parents[3] / "docs" / "inspect-json.md").read_text(encoding="utf-8")
-    documents = [json.loads(run(capsys, path, "--json"))]
+    documents = [json.loads(run(capsys, path, "--json", *only)) for only in ([], ["--only", "~all"])]
     documents += [json.loads(line) for line in run(capsys, path, "--list", "--json").splitlines()]
+    assert documents[1]["only"] == {"filter": "~all", "held": 4, "taken": 4}
     values = {"GET", "POST", "200", "404", "none", "requests/2.34.2", "TLSv1.3"}
     undocumented = {key for key in keys(documents) - values if not re.search(rf"`{key}`", page)}
     assert undocumented == set()

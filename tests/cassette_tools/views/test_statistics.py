@@ -106,7 +106,7 @@ def test_an_empty_cassette_has_no_tables(tmp_path: Path) -> None:
 def test_json_has_all_rows_and_plain_numbers(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["inspect", str(path), "--stats", "--json", "--top", "1"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert list(found) == ["file", "all", "hosts", "endpoints", "statuses", "types", "clients", "methods"]
+    assert list(found) == ["file", "only", "all", "hosts", "endpoints", "statuses", "types", "clients", "methods"]
     assert found["all"].keys() == KEYS
     assert len(found["endpoints"]["rows"]) == 14
     assert found["endpoints"]["others"] is None
