@@ -92,6 +92,7 @@ def _write(
     mode: Mode,
 ) -> None:
     """Gather, then write; `target` None is stdout."""
+    from cassette_tools.output import write_whole
     from cassette_tools.report import LINE_TYPES, gather
     from cassette_tools.selection import wanted_by
     from cassette_tools.source import facts_of, file_size, open_cassette
@@ -115,7 +116,7 @@ def _write(
         facts = facts_of(cassette, opened, read)
     with gathered:
         page = pieces(gathered, facts, title=title, only=only)
-        size = _to_stdout(page) if target is None else _to_file(page, target, force=force)
+        size = _to_stdout(page) if target is None else write_whole(str(target), page, force=force)
     if target is not None:
         from cassette_tools.views.figures import count_text, size_text
 
@@ -156,18 +157,6 @@ def _beside(cassette: Path) -> Path:
     for ending in _PACKED:
         name = name.removesuffix(ending)
     return cassette.with_name(f"{Path(name).stem or name}.html")
-
-
-def _to_file(page: Iterable[bytes], target: Path, *, force: bool) -> int:
-    from cassette_tools.draft import BUFFER, Draft
-    from cassette_tools.packing import gathered
-
-    replaced = target.stat() if target.exists() else None
-    with Draft(target) as draft:
-        for block in gathered(page, BUFFER):
-            draft.write(block)
-        draft.publish(replaces=replaced, force=force)
-        return draft.size
 
 
 def _to_stdout(page: Iterable[bytes]) -> int:

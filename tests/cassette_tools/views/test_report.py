@@ -553,6 +553,48 @@ def test_no_text_has_a_contrast_below_four_and_a_half(
     assert weak == []
 
 
+@pytest.mark.parametrize("theme", ["system", "dark"])
+def test_on_paper_a_dark_page_is_dark_on_light(theme: str, tmp_path: Path, open_page: Callable[..., Tab]) -> None:
+    from tests.cassette_tools.views.test_html import contrast
+
+    page = ready(open_page(written(tmp_path), dark=True, fragment="#/2"))
+    while theme not in (page.get_by_role("button", name="Colours:").text_content() or ""):
+        page.get_by_role("button", name="Colours:").click()
+    page.emulate_media(media="print")
+    assert page.locator("#details").is_visible()
+    assert page.locator("#waterfall").is_visible()
+    assert not page.locator("#grid").is_visible()
+    assert page.get_by_text("no such user").is_visible()
+    pairs = [(text, hexadecimal(colour)) for text, colour, _ in page.evaluate(PAIRS)]
+    assert [(text, colour) for text, colour in pairs if contrast(colour, "#ffffff") < 4.5] == []
+
+
+def test_printing_draws_the_plots_in_light_colours_and_back(tmp_path: Path, open_page: Callable[..., Tab]) -> None:
+    path = written(tmp_path)
+    light, page = ready(open_page(path)), ready(open_page(path, dark=True))
+    page.wait_for_timeout(100)
+    drawn = "document.getElementById('times').toDataURL()"
+    on_light, on_dark = light.evaluate(drawn), page.evaluate(drawn)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(drawn) == on_light
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.wait_for_timeout(100)
+    assert page.evaluate(drawn) == on_dark
+    assert on_dark != on_light
+
+
+def test_with_forced_colours_bars_and_choices_are_still_seen(tmp_path: Path, open_page: Callable[..., Tab]) -> None:
+    page = ready(open_page(written(tmp_path), fragment="#/2", forced_colors="active"))
+    look = "(element, name) => getComputedStyle(element).getPropertyValue(name)"
+    grounds = {
+        selector: page.locator(selector).first.evaluate(look, "background-color")
+        for selector in (".timing-bar .bar-wait", ".track .bar-wait", "body")
+    }
+    assert grounds[".timing-bar .bar-wait"] != grounds["body"]
+    assert grounds[".track .bar-wait"] != grounds["body"]
+    assert page.locator(".row.open").evaluate(look, "outline-style") == "solid"
+
+
 # Every text in view with its colour and the first ground behind it that is not transparent.
 PAIRS = """() => {
   const clear = /(, 0\\)|\\/ 0\\)|^transparent$)/;

@@ -224,13 +224,17 @@ const along = (() => {
     drawing = true;
     requestAnimationFrame(() => {
       drawing = false;
-      if (view.span.timed) {
-        drawWaterfall();
-        drawScatter();
-        drawMemory();
-      }
-      distributions.drawDistributions();
+      drawNow();
     });
+  }
+
+  function drawNow() {
+    if (view.span.timed) {
+      drawWaterfall();
+      drawScatter();
+      drawMemory();
+    }
+    distributions.drawDistributions();
   }
 
   function describePlots() {
@@ -345,5 +349,5 @@ const along = (() => {
       : "";
   }
 
-  return { describePlots, drawPlots, shift, sizeWaterfall, wirePlot, zoomBy, zoomTo };
+  return { describePlots, drawNow, drawPlots, shift, sizeWaterfall, wirePlot, zoomBy, zoomTo };
 })();

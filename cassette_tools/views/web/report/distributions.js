@@ -59,8 +59,9 @@ const distributions = (() => {
       context.fillText(tick(10 ** decade), x, height - 6);
     }
     const percentile = (share) => known[Math.min(known.length - 1, Math.max(0, Math.ceil(share * known.length) - 1))];
-    const placed = drawPercentile(context, "p50", percentile(0.5), low, perDecade * step, left, bottom, -99);
-    drawPercentile(context, "p99", percentile(0.99), low, perDecade * step, left, bottom, placed);
+    const lines = [["p50", percentile(0.5)], ["p99", percentile(0.99)]];
+    const placeOf = (value) => Math.round(left + (Math.log10(Math.max(value, 10 ** low)) - low) * perDecade * step) + 0.5;
+    drawPercentiles(context, lines.map(([label, value]) => [label, placeOf(value)]), bottom);
     canvas.setAttribute("aria-label", `${title} of ${countText(known.length, one, many)}: median ${full(percentile(0.5))}, 90 % up to ${full(percentile(0.9))}, 99 % up to ${full(percentile(0.99))}, largest ${full(known.at(-1))}.`);
   }
 
@@ -79,20 +80,23 @@ const distributions = (() => {
     }
   }
 
-  function drawPercentile(context, label, value, low, decade, left, bottom, other) {
-    const x = Math.round(left + (Math.log10(Math.max(value, 10 ** low)) - low) * decade) + 0.5;
-    context.strokeStyle = colours.text;
-    context.setLineDash([3, 3]);
-    context.beginPath();
-    context.moveTo(x, 12);
-    context.lineTo(x, bottom);
-    context.stroke();
-    context.setLineDash([]);
-    context.fillStyle = colours.text;
-    context.textAlign = "center";
+  // Labels that would run into each other stand on the far sides of their lines.
+  function drawPercentiles(context, [[one, left], [other, right]], bottom) {
+    context.strokeStyle = context.fillStyle = colours.text;
     context.textBaseline = "alphabetic";
-    context.fillText(label, x - other < 26 ? x + 14 : x, 10);
-    return x;
+    context.setLineDash([3, 3]);
+    for (const x of new Set([left, right])) {
+      context.beginPath();
+      context.moveTo(x, 12);
+      context.lineTo(x, bottom);
+      context.stroke();
+    }
+    context.setLineDash([]);
+    const close = right - left < 26;
+    context.textAlign = close ? "right" : "center";
+    context.fillText(one, close ? left - 1 : left, 10);
+    context.textAlign = close ? "left" : "center";
+    context.fillText(other, close ? right + 1 : right, 10);
   }
 
   return { drawDistributions };

@@ -174,6 +174,11 @@
     window.addEventListener("popstate", fromAddress);
     document.addEventListener("themechange", redraw);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+    window.addEventListener("beforeprint", () => {
+      plotting.readColours({ paper: true });
+      along.drawNow();
+    });
+    window.addEventListener("afterprint", redraw);
     new ResizeObserver(onResize).observe(grid.element.parentElement);
   }
 

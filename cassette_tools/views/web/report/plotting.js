@@ -10,7 +10,18 @@ const plotting = (() => {
   const MARGIN = { left: 64, right: 12, top: 6, bottom: 18 };
   const colours = {};
 
-  function readColours() {
+  // On paper, the scheme is the light one.
+  function readColours({ paper = false } = {}) {
+    const { dataset } = document.documentElement;
+    const kept = dataset.theme;
+    if (paper) dataset.theme = "light";
+    readTokens();
+    if (!paper) return;
+    if (kept) dataset.theme = kept;
+    else delete dataset.theme;
+  }
+
+  function readTokens() {
     const style = getComputedStyle(document.documentElement);
     const read = (name) => style.getPropertyValue(`--${name}`).trim();
     Object.assign(colours, {
