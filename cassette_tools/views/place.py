@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["request_on", "shortened"]
 
 _SHORTEST: Final = 8
-"""Columns of a host that are shown however little room there is."""
+"""Columns of a host that are shown where there are twice as many."""
 
 _SCHEMES: Final = ("http", "https")
 
@@ -35,8 +35,8 @@ def shortened(url: str, room: int, *, ellipsis: str) -> str:
         return url
     host, slash, path = rest.partition("/")
     wide = cell_len(host)
-    keep = max(wide - (cell_len(rest) - room), room // 3, _SHORTEST)
-    if not slash or wide <= keep:
+    keep = max(wide - (cell_len(rest) - room), room // 3, min(_SHORTEST, room // 2))
+    if not slash or wide <= keep or keep <= len(ellipsis):
         return rest
     return f"{set_cell_size(host, keep - len(ellipsis)).rstrip()}{ellipsis}{slash}{path}"
 

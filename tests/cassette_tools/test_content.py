@@ -252,6 +252,6 @@ def test_no_body_and_no_declaration_makes_it_fail(data: bytes, declared: str | N
     ],
 )
 def test_hostile_bodies_take_no_long_time(data: bytes, declared: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     look(data, declared)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5

@@ -152,7 +152,7 @@ def test_tables_of_a_file_fit_the_terminal(path: Path, columns: int) -> None:
     for words in ([], ["--largest"]):
         terminal = ctools_on_terminal("inspect", path, *words, columns=columns)
         assert terminal.code == 0
-        printed = SGR.sub("", terminal.text).partition(f"{path}: ")[0]  # sentences on stderr name the file in full
+        printed = SGR.sub("", terminal.text).partition(f"{path}:")[0]  # sentences on stderr name the file in full
         assert max(map(cell_len, printed.split("\r\n"))) <= columns
 
 
@@ -279,7 +279,10 @@ def test_rankings_and_errors_of_a_recording(tmp_path: Path, capsys: pytest.Captu
     assert numbers(run(capsys, path, "--errors")[0]) == [3, 4]
     assert numbers(run(capsys, path, "--errors", "--only", "~u /c")[0]) == [4]
     assert run(capsys, path, "--errors", "--only", "~u /b") == ("", f"{path}: no errors among 1 interaction.\n")
-    assert run(capsys, path, "--slowest", "--only", "~u /x") == ("", f"{path}: there are no interactions to rank.\n")
+    assert run(capsys, path, "--slowest", "--only", "~u /x") == (
+        "",
+        f"{path}: the filter takes none of 4 interactions.\n",
+    )
     untimed = Cassette().get(timings_ms={}).write(tmp_path / "untimed.jsonl")
     told = "it does not tell how long interactions took. --largest ranks them by size."
     assert run(capsys, untimed, "--slowest")[1] == f"{untimed}: {told}\n"
