@@ -21,7 +21,7 @@ from cassette_tools.diff.alignment import align, in_order
 from cassette_tools.diff.common_ground import levelled, limits_of, missing_from
 from cassette_tools.diff.fields import compare, settled_body
 from cassette_tools.diff.fingerprint import LINE_TYPES, Fingerprints, fingerprints, loose_number, url_number
-from cassette_tools.diff.glance import volatile_in_answers
+from cassette_tools.diff.glance import compared_answers
 from cassette_tools.diff.model import Pairing, Side, Totals
 from cassette_tools.diff.renames import MOST_LEFT, MOST_REWRITTEN, Renames, learn
 from cassette_tools.diff.traits import traits_of
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from cassette_tools.diff.alignment import Keys, Place, Which
+    from cassette_tools.diff.findings import Compared
     from cassette_tools.diff.model import Ignored
     from cassette_tools.diff.rules import Rules
     from cassette_tools.interaction import Body, Interaction, Request, Response
@@ -499,22 +500,30 @@ class _Pairs:
             if aside is not None and same_bodies:
                 self._same(aside)
                 return None
-            seen = None if aside is None else self._volatile_in_bodies(place)
+            seen = None if aside is None else self._glance(place)
             if aside is not None and seen is not None:
-                self._same({**aside, **seen})
-                return None
+                return self._told(place, seen, {**aside, **seen.ignored})
         one = self._old.interaction(place.old, contents=not same_bodies)
         other = self._new.interaction(place.new, contents=not same_bodies)
         return self._compared(place, one, other, aside, same_bodies=same_bodies)
 
-    def _volatile_in_bodies(self, place: Place) -> dict[Ignored, int] | None:
-        """Tell at a glance what differs in the bodies, where only volatile things do. None: that is not certain."""
+    def _glance(self, place: Place) -> Compared | None:
+        """Tell at a glance what differs in the bodies. None: that is not certain."""
         old, new = self._old, self._new
         if not (self._may_glance and old.prints.plain[place.old] and new.prints.plain[place.new]):
             return None
         before = old.prints.contents(old.opened.reader, place.old)
         after = new.prints.contents(new.opened.reader, place.new)
-        return None if before is None or after is None else volatile_in_answers(before, after, self._rules)
+        return None if before is None or after is None else compared_answers(before, after, self._rules)
+
+    def _told(self, place: Place, found: Compared, ignored: dict[Ignored, int]) -> Pairing | None:
+        """Give a pairing of which all is known that differs; the interactions are read for their heads only."""
+        if not found.changes:
+            self._same(ignored)
+            return None
+        one = self._old.interaction(place.old, contents=False)
+        other = self._new.interaction(place.new, contents=False)
+        return self._pairing(place, one, other, found, ignored)
 
     def _compared(
         self, place: Place, one: Interaction, other: Interaction, aside: dict[Ignored, int] | None, *, same_bodies: bool
@@ -526,9 +535,14 @@ class _Pairs:
         others = limits_of(self._new.opened.format, other.origin)
         level, counterpart, looked_past = levelled(one, other, limits, others)
         found = compare(level, counterpart, self._rules)
+        return self._pairing(place, one, other, found, {**(aside or {}), **found.ignored, **looked_past})
+
+    def _pairing(
+        self, place: Place, one: Interaction, other: Interaction, found: Compared, ignored: dict[Ignored, int]
+    ) -> Pairing | None:
+        """Give a pairing, without what follows from renamed ids; None where nothing else changed."""
         if self._renames:
-            self._renames.without(found)
-        ignored = {**(aside or {}), **found.ignored, **looked_past}
+            ignored = ignored | self._renames.take_from(found.changes)
         if not found.changes:
             self._same(ignored)
             return None

@@ -1,9 +1,10 @@
-"""Two answers in JSON that differ in volatile things only, told at a glance: the ordinary pair of two recordings.
+"""Two answers in JSON that differ in texts and integers only, told at a glance: the ordinary pair of two recordings.
 
 Law: what is said here, `fields.compare` would say; where that is not certain, nothing is said and it decides. JSON is
 read by orjson, which forgets some things: a key that stands twice, digits beyond its precision, the way a number is
 written. So the two texts are held against each other: they differ in as many places as leaves were found that differ,
-and each leaf needs a place of its own, so that none is left for anything else.
+and each leaf needs a place of its own, so that none is left for anything else. (Where a key stands twice, its second
+value is named here as if there was one.)
 
 Memory: the two texts, and what orjson reads them into.
 """
@@ -14,26 +15,29 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import orjson
 
-from cassette_tools.diff.json_fields import DEEP, Site, in_place, middle, said, site_of
+from cassette_tools.diff.findings import Compared, Findings
+from cassette_tools.diff.json_fields import DEEP, Site, in_place, middle, path_of, said, site_of
+from cassette_tools.diff.json_values import quoted
 from cassette_tools.diff.volatile import rules_between, settled_number, settled_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cassette_tools.diff.model import Ignored, Part
+    from cassette_tools.diff.json_fields import Trail
+    from cassette_tools.diff.model import Part
     from cassette_tools.diff.rules import Rules
 
-__all__ = ["LONGEST", "volatile_in_answers", "volatile_in_json"]
+__all__ = ["LONGEST", "compared_answers", "compared_json"]
 
 LONGEST: Final = 250_000
 """Characters of a body that is looked at here."""
 
-_Leaf: TypeAlias = "tuple[str | int, str | int, Site]"
+_Leaf: TypeAlias = "tuple[str | int, str | int, Site, Trail]"
 _LEAVES: Final = frozenset({str, int})
 
 
-def volatile_in_answers(old: dict[str, Any], new: dict[str, Any], rules: Rules) -> dict[Ignored, int] | None:
-    """Give what differs and is ignored in the bodies of two answers, where nothing else in the bodies differs.
+def compared_answers(old: dict[str, Any], new: dict[str, Any], rules: Rules) -> Compared | None:
+    """Compare the bodies of two interactions of which only the answers' differ; None where that is not certain.
 
     `old` and `new` are the contents of bodies (`bodies` of docs/format.md), the answers' in their lines and JSON.
     """
@@ -43,38 +47,52 @@ def volatile_in_answers(old: dict[str, Any], new: dict[str, Any], rules: Rules) 
         before, after = old["response"]["text"], new["response"]["text"]
         if len(before) > LONGEST or len(after) > LONGEST or "\x7f" in before or "\x7f" in after:
             return None
-        return volatile_in_json(before, after, rules, "response")
+        return compared_json(before, after, rules, "response")
     except (KeyError, TypeError):
         return None  # not as the format says: who reads all of it tells
 
 
-def volatile_in_json(old: str, new: str, rules: Rules, part: Part) -> dict[Ignored, int] | None:
-    """Give what differs and is ignored in two JSON texts of which nothing else differs, as `compare_json` finds it."""
+def compared_json(old: str, new: str, rules: Rules, part: Part) -> Compared | None:
+    """Compare two JSON texts as `compare_json` does; None where that is not certain, and where nothing differs."""
     if rules.keep_volatile or rules.ignores(part, "json", "") is not None:
         return None
     leaves: list[_Leaf] = []
     try:
-        _look_at(orjson.loads(old), orjson.loads(new), site_of(rules, part), leaves)
+        _look_at(orjson.loads(old), orjson.loads(new), site_of(rules, part), None, leaves)
     except (orjson.JSONDecodeError, RecursionError, _UnlikeError):
         return None
-    if not _differ_in(old, new, leaves):
+    if not leaves or not _differ_in(old, new, leaves):
         return None
-    found: dict[Ignored, int] = {}
-    for before, after, site in leaves:
+    compared = Compared()
+    findings = Findings(compared, part)
+    for before, after, site, trail in leaves:
         reasons = _reasons(before, after, site)
         if reasons is None:
-            return None
+            if type(before) is not type(after):
+                return None
+            findings.change("json", path_of(trail), "changed", _shown(before), _shown(after))
+            continue
         for rule in reasons:
             one = said(rule, site)
-            found[one] = found.get(one, 0) + 1
-    return found or None
+            compared.ignored[one] = compared.ignored.get(one, 0) + 1
+    return compared
+
+
+def _shown(leaf: str | int) -> str:
+    return quoted(leaf) if isinstance(leaf, str) else str(leaf)
 
 
 class _UnlikeError(Exception):
     """Two values differ in more than texts and integers. It never leaves this module."""
 
 
-def _look_at(old: Any, new: Any, site: Site, leaves: list[_Leaf]) -> None:  # noqa: ANN401 - any value of JSON
+def _look_at(
+    old: Any,  # noqa: ANN401 - any value of JSON
+    new: Any,  # noqa: ANN401 - any value of JSON
+    site: Site,
+    trail: Trail,
+    leaves: list[_Leaf],
+) -> None:
     """Add the texts and integers that differ in two values, in their order, to `leaves`.
 
     Raises _UnlikeError where anything else differs, where --ignore has a say, or elements may have to be paired.
@@ -85,17 +103,17 @@ def _look_at(old: Any, new: Any, site: Site, leaves: list[_Leaf]) -> None:  # no
         for key, value in old.items():
             other = new.get(key, _UnlikeError)
             if value != other:
-                _look_at(value, other, site.below(key), leaves)
+                _look_at(value, other, site.below(key), (trail, key), leaves)
     elif type(old) is list and len(old) == len(new):
         below = site.below(None)
         start, end, _ = middle(old, new, below)
         if not in_place(old[start:end], new[start:end]):
             raise _UnlikeError
-        for value, other in zip(old[start:end], new[start:end], strict=True):
+        for at, (value, other) in enumerate(zip(old[start:end], new[start:end], strict=True), start):
             if value != other:
-                _look_at(value, other, below, leaves)
+                _look_at(value, other, below, (trail, at), leaves)
     elif type(old) in _LEAVES:
-        leaves.append((old, new, site))
+        leaves.append((old, new, site, trail))
     else:
         raise _UnlikeError
 
@@ -103,13 +121,22 @@ def _look_at(old: Any, new: Any, site: Site, leaves: list[_Leaf]) -> None:  # no
 def _differ_in(old: str, new: str, leaves: list[_Leaf]) -> bool:
     """Tell whether two texts differ where so many leaves may stand, and nowhere else."""
     at = beside = 0
-    for one, other, _ in leaves:
+    for one, other, _, _ in leaves:
         before, after = _written(one), _written(other)
-        here, there = old.find(before, at), new.find(after, beside)
-        if here < 0 or there < 0 or old[at:here] != new[beside:there]:
+        here = old.find(before, at)
+        while here >= 0 and not (_stands(after, new, beside + here - at) and _stands(before, old, here)):
+            here = old.find(before, here + 1)
+        there = beside + here - at
+        if here < 0 or old[at:here] != new[beside:there]:
             return False
         at, beside = here + len(before), there + len(after)
     return old[at:] == new[beside:]
+
+
+def _stands(written: str, text: str, at: int) -> bool:
+    """Tell whether a text or a whole number stands at a place."""
+    end = at + len(written)
+    return text.startswith(written, at) and (written[0] == '"' or not text[end : end + 1].isalnum())
 
 
 def _written(leaf: str | int) -> str:

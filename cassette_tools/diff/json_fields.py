@@ -41,11 +41,13 @@ __all__ = [
     "Roots",
     "Site",
     "Step",
+    "Trail",
     "compare_events",
     "compare_json",
     "compare_trees",
     "in_place",
     "middle",
+    "path_of",
     "said",
     "settled_events",
     "settled_json",
@@ -630,6 +632,11 @@ def _steps(trail: Trail) -> tuple[Step, ...]:
         trail, step = trail
         steps.append(step)
     return tuple(reversed(steps))
+
+
+def path_of(trail: Trail) -> str:
+    """Give a path in JSON as text: `$.items[3].price`."""
+    return _path_text(_steps(trail))
 
 
 def _path_text(steps: tuple[Step, ...]) -> str:

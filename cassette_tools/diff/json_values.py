@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["DEEPEST", "Document", "Tree", "canonical_number", "json_text", "read_json"]
+__all__ = ["DEEPEST", "Document", "Tree", "canonical_number", "json_text", "quoted", "read_json"]
 
 Tree: TypeAlias = Any
 """dict[str, Tree] | list[Tree] | str | bytes (a number) | bool | None"""
@@ -200,7 +200,7 @@ def json_text(value: Tree) -> Iterator[str]:
         first = False
         if closing[-1] == "}":
             key, value = value
-            yield _quoted(key) + ": "
+            yield quoted(key) + ": "
         if isinstance(value, dict | list):
             yield "{" if isinstance(value, dict) else "["
             stack.append(iter(value.items() if isinstance(value, dict) else value))
@@ -216,13 +216,14 @@ _WRITTEN: Final = {None: "null", True: "true", False: "false"}
 
 def _scalar_text(value: Tree) -> str:
     if isinstance(value, str):
-        return _quoted(value)
+        return quoted(value)
     return value.decode() if isinstance(value, bytes) else _WRITTEN[value]
 
 
-def _quoted(text: str) -> str:
-    quoted = json.dumps(text, ensure_ascii=False)
-    return quoted if _is_whole(quoted) else json.dumps(text)
+def quoted(text: str) -> str:
+    """Give a text as it stands in JSON; with escapes only where it could not be written otherwise."""
+    written = json.dumps(text, ensure_ascii=False)
+    return written if _is_whole(written) else json.dumps(text)
 
 
 _HALF: Final = re.compile("[\ud800-\udfff]")

@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from cassette_tools.diff.contents import read_body
+from cassette_tools.diff.model import Ignored
 from cassette_tools.diff.volatile import name_of_id, settled_text, settled_token
 from cassette_tools.interaction import header
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from cassette_tools.diff.findings import Compared
     from cassette_tools.diff.json_values import Tree
     from cassette_tools.diff.model import Change
     from cassette_tools.interaction import Interaction, Response
@@ -96,16 +96,19 @@ class Renames:
         ]
         return start + whole + ("?" if names else "") + "&".join("".join(one) for one in asked)
 
-    def without(self, compared: Compared) -> Compared:
-        """Take from what was found what follows from a rename; it is counted as ignored."""
-        kept = []
-        for change in compared.changes:
+    def take_from(self, changes: list[Change]) -> dict[Ignored, int]:
+        """Take from changes what follows from a rename; give how often that was, by place."""
+        kept: list[Change] = []
+        taken: dict[Ignored, int] = {}
+        for change in changes:
             if change.action == "changed" and self._explain(change):
-                compared.ignore(RULE, f"{change.part} {change.place} {_INDEX.sub('[*]', change.path)}".rstrip())
+                where = f"{change.part} {change.place} {_INDEX.sub('[*]', change.path)}".rstrip()
+                one = Ignored(RULE, where)
+                taken[one] = taken.get(one, 0) + 1
             else:
                 kept.append(change)
-        compared.changes[:] = kept
-        return compared
+        changes[:] = kept
+        return taken
 
     def _explain(self, change: Change) -> bool:
         if change.old is None or change.new is None or change.place not in _WITH_IDS:
