@@ -1,4 +1,4 @@
-"""JSON and YAML as trees that know where each value stands.
+"""Documents as trees that know where each value stands, and those of YAML read so.
 
 Law: a document is read as events, never by a parser that recurses; nesting is bounded by DEPTH, and an alias is the
 node that it names, never a copy. The items of a cassette's list are handed over one by one and not kept. What cannot
@@ -7,15 +7,12 @@ be read raises UnreadableError with a place, and without recorded bytes.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
-
-import orjson
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["DEPTH", "Listing", "Node", "Scalar", "Table", "UnreadableError", "json_events", "read", "yaml_events"]
+__all__ = ["DEPTH", "ITEMS", "Listing", "Node", "Scalar", "Table", "UnreadableError", "read", "yaml_events"]
 
 DEPTH: Final = 200
 """Levels of nesting. Cassettes have about ten; libyaml's time grows with the square of the depth."""
@@ -24,8 +21,6 @@ ITEMS: Final = frozenset({b"interactions", b"http_interactions", b"entries"})
 """Keys of the lists of interactions: vcrpy and others, betamax and Ruby VCR, HAR."""
 
 _ITEM_DEPTH: Final = 3
-_TOKEN: Final = re.compile(rb'[ \t\r\n]*+(?:("[^"\\]*+(?:\\.[^"\\]*+)*+")|([{}\[\],:])|([^\s"{}\[\],:]++))', re.DOTALL)
-_LITERAL: Final = re.compile(rb"true|false|null|-?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|NaN|-?Infinity")
 _BOM: Final = b"\xef\xbb\xbf"
 _BINARY: Final = "tag:yaml.org,2002:binary"
 _STEP: Final = 1 << 12
@@ -47,25 +42,16 @@ class Scalar:
     `quoted` is false where it is a number, a literal, or plain in YAML; `binary` is true for base64 by YAML's tag.
     """
 
-    __slots__ = ("_data", "_source", "binary", "end", "quoted", "start")
+    __slots__ = ("binary", "data", "end", "quoted", "start")
 
     def __init__(
-        self, source: bytes, start: int, end: int, *, data: bytes | None = None, quoted: bool, binary: bool = False
-    ) -> None:
-        self._source = source
-        self._data = data
+        self, start: int, end: int, data: bytes, quoted: bool, binary: bool = False
+    ) -> None:  # one for each value of a file: keywords cost
         self.start = start
         self.end = end
+        self.data = data
         self.quoted = quoted
         self.binary = binary
-
-    @property
-    def data(self) -> bytes:
-        """The value's bytes; those of a JSON string are made when they are asked for."""
-        if self._data is not None:
-            return self._data
-        raw = self._source[self.start : self.end]
-        return _plain(raw) if self.quoted else raw
 
 
 class Listing:
@@ -80,14 +66,26 @@ class Listing:
 
 
 class Table:
-    """A mapping: its pairs as they stand, so that duplicate keys are there too."""
+    """A mapping: its pairs as they stand, so that duplicate keys are there too.
 
-    __slots__ = ("end", "pairs", "start")
+    `names` are those of its keys, of symbols (Ruby's `:request`) without the colon; ask for them when it is whole.
+    """
+
+    __slots__ = ("_names", "end", "pairs", "start")
 
     def __init__(self, start: int) -> None:
         self.start = start
         self.end = start
         self.pairs: list[tuple[Node, Node]] = []
+        self._names: list[bytes] | None = None
+
+    @property
+    def names(self) -> list[bytes]:
+        """One for each pair; empty for a key that is a container."""
+        if self._names is None:
+            said = [key.data if isinstance(key, Scalar) else b"" for key, _ in self.pairs]
+            self._names = [name[1:] if name[:1] == b":" else name for name in said]
+        return self._names
 
 
 Node: TypeAlias = Scalar | Listing | Table
@@ -139,7 +137,7 @@ class _Building:
         elif event.kind == "*":
             named = self._anchors.get(event.anchor or "")
             # What was handed over, or stood in a part that was read before, was looked at there.
-            self._add(named if named is not None else Scalar(b"", event.start, event.end, data=b"", quoted=False))
+            self._add(named if named is not None else Scalar(event.start, event.end, b"", quoted=False))
         else:
             closed = self._open.pop()
             self._keys.pop()
@@ -175,41 +173,6 @@ class _Building:
         return isinstance(key, Scalar) and key.end - key.start <= 64 and key.data in ITEMS
 
 
-def json_events(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Event]:
-    """Read one JSON document, or several, in bytes [start, end) of `data`. Raises UnreadableError."""
-    end = len(data) if end is None else end
-    at = start + len(_BOM) if data.startswith(_BOM, start) else start
-    expected: list[str] = []  # of each open container its closing bracket
-    before = ""  # the punctuation before
-    match = _TOKEN.match
-    while (token := match(data, at, end)) is not None:
-        first, at = token.start(token.lastindex or 0), token.end()
-        if token.lastindex != 2:
-            if before == "s" or (token.lastindex == 3 and not _LITERAL.fullmatch(token[3])):
-                raise UnreadableError("not valid JSON", first)
-            yield Event("s", first, at, Scalar(data, first, at, quoted=token.lastindex == 1))
-            before = "s" if expected else ""
-            continue
-        mark = token[2].decode("ascii")
-        if mark in "{[":
-            if before == "s":
-                raise UnreadableError("not valid JSON", first)
-            expected.append("}" if mark == "{" else "]")
-            yield Event(mark, first, at)
-            before = mark
-        elif mark in "}]":
-            if not expected or expected.pop() != mark or before == ":":
-                raise UnreadableError("not valid JSON", first)
-            yield Event(mark, first, at)
-            before = "s" if expected else ""
-        elif not expected or before != "s" or (mark == ":" and expected[-1] != "}"):
-            raise UnreadableError("not valid JSON", first)
-        else:
-            before = mark
-    if expected or data[at:end].strip(b" \t\r\n"):
-        raise UnreadableError("not valid JSON, or cut off", at)
-
-
 def yaml_events(data: bytes, start: int = 0) -> Iterator[Event]:
     """Read the YAML documents of `data` from `start` on. Raises UnreadableError."""
     import yaml  # noqa: PLC0415 -- only where a file needs it
@@ -226,19 +189,19 @@ def yaml_events(data: bytes, start: int = 0) -> Iterator[Event]:
         for event in yaml.parse(text, Loader=loader):
             kind = _KINDS.get(type(event).__name__)
             if kind is not None:
-                yield _step(event, kind, data, place)
+                yield _step(event, kind, place)
     except yaml.YAMLError as error:
         mark: Any = getattr(error, "problem_mark", None)
         position = mark.index if mark is not None else getattr(error, "position", None)
         raise UnreadableError("not valid YAML", place.of(min(int(position or 0), len(text)))) from None
 
 
-def _step(event: Any, kind: str, data: bytes, place: _Offsets) -> Event:  # noqa: ANN401 -- classes differ by loader
+def _step(event: Any, kind: str, place: _Offsets) -> Event:  # noqa: ANN401 -- classes differ by loader
     start, end = place.of(event.start_mark.index), place.of(event.end_mark.index)
     scalar = None
     if kind == "s":
         value = event.value.encode("utf-8", "surrogatepass")
-        scalar = Scalar(data, start, end, data=value, quoted=bool(event.style), binary=event.tag == _BINARY)
+        scalar = Scalar(start, end, value, quoted=bool(event.style), binary=event.tag == _BINARY)
     return Event(kind, start, end, scalar, getattr(event, "anchor", None))
 
 
@@ -272,14 +235,3 @@ class _Offsets:
             return self._start + index
         step = index // _STEP
         return self._start + self._bytes[step] + len(self._text[step * _STEP : index].encode("utf-8"))
-
-
-def _plain(raw: bytes) -> bytes:
-    """Give what a JSON string with its quotes says."""
-    if b"\\" not in raw:
-        return raw[1:-1]
-    try:
-        text: str = orjson.loads(raw)
-        return text.encode("utf-8")
-    except (orjson.JSONDecodeError, UnicodeEncodeError):
-        return raw[1:-1]  # lone surrogates, raw control characters: as it is written

@@ -4,7 +4,7 @@ Law: the tree may be that of any tool: vcrpy and what is built on it, betamax an
 Where headers, cookies, queries, URLs and bodies are is told by their keys, and what stands elsewhere is looked at as
 text. Bodies are decoded (base64, hexadecimal digits, compression, UTF-16) before they are looked at. No value leaves.
 
-Memory: the bodies of one interaction, unpacked.
+Memory: the bodies of one interaction, unpacked, and some 2 MB of remembered values.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
     from recorder.redact.engine import Redactor
     from recorder.redact.known import Span
+    from recorder.redact.places import Names
 
-__all__ = ["Exploration", "Found"]
+__all__ = ["Exploration", "Found", "Memory"]
 
 
 class Found(NamedTuple):
@@ -64,24 +65,101 @@ class _Where(NamedTuple):
         return ".".join(filter(None, (self.side, self.part))) or "document"
 
 
+class _Role(NamedTuple):
+    """What a key of a table stands for; see `_role_of`."""
+
+    kind: str
+    says: str
+    is_secret: bool
+    is_never: bool
+    is_base64: bool
+    is_content: bool
+
+
+def _role_of(name: bytes, names: Names) -> _Role:
+    low = name.lower().removeprefix(b":")
+    kind, says = next(((kind, table[low]) for kind, table in _KINDS if low in table), ("", ""))
+    return _Role(kind, says, names.in_body(name), low in _NEVER, low in _BASE64_KEYS, low in _CONTENT)
+
+
+class Memory:
+    """What was found in short values, which come again and again: at most MOST_REMEMBERED of LONGEST_REMEMBERED bytes.
+
+    Spans depend on a value and on what it is, and on nothing around it.
+    """
+
+    __slots__ = ("_known", "_names", "_redactor", "_roles")
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._known: dict[tuple[bytes | bool, bytes], list[Span]] = {}
+        self._names: dict[bytes, str] = {}
+        self._roles: dict[bytes, _Role] = {}
+
+    def role(self, name: bytes) -> _Role:
+        """Tell what a key stands for."""
+        known = self._roles.get(name)
+        if known is None:
+            known = _role_of(name, self._redactor.rules.names)
+            if len(name) <= LONGEST_REMEMBERED:
+                if len(self._roles) >= MOST_REMEMBERED:
+                    self._roles.clear()
+                self._roles[name] = known
+        return known
+
+    def in_text(self, data: bytes) -> list[Span]:
+        """Give what would go from a text."""
+        known = self._known.get((False, data))
+        if known is None:
+            known = self._redactor.find(data, _TEXT)
+            self._remember(False, data, known)
+        return known
+
+    def in_header(self, name: bytes, data: bytes) -> list[Span]:
+        """Give what would go from the value of a header."""
+        known = self._known.get((name, data))
+        if known is None:
+            known = [*header_spans(self.folded(name), data, self._redactor.rules), *self._redactor.find(data, _HEADER)]
+            self._remember(name, data, known)
+        return known
+
+    def folded(self, name: bytes) -> str:
+        """Give a name as rules know it."""
+        known = self._names.get(name)
+        if known is None:
+            known = normalize(name.decode("utf-8", "replace"))
+            if len(name) <= LONGEST_REMEMBERED:
+                if len(self._names) >= MOST_REMEMBERED:
+                    self._names.clear()
+                self._names[name] = known
+        return known
+
+    def _remember(self, kind: bytes | bool, data: bytes, spans: list[Span]) -> None:
+        if len(data) <= LONGEST_REMEMBERED:
+            if len(self._known) >= MOST_REMEMBERED:
+                self._known.clear()
+            self._known[kind, data] = spans
+
+
 class Exploration:
     """Goes through the tree of an interaction and finds what would be redacted.
 
     `found` is what it found, `items` where the interactions are that it went through.
     """
 
-    def __init__(self, redactor: Redactor, data: bytes, number: int) -> None:
+    def __init__(self, redactor: Redactor, data: bytes, number: int, memory: Memory) -> None:
         self.found: list[Found] = []
         self.items: list[tuple[int, int, int]] = []  # of each interaction where it begins and ends, and its number
         self.number = number
         self._redactor = redactor
         self._rules = redactor.rules
+        self._memory = memory
         self._data = data
-        self._seen: set[tuple[int, str, str]] = set()
+        self._seen: set[tuple[int, str, str, str]] = set()
 
     def item(self, number: int, node: Node) -> None:
         """Take an item of a list of interactions."""
-        whole = any(_member(node, side.encode()) is not None for side in _SIDES)
+        whole = isinstance(node, Table) and (b"request" in node.names or b"response" in node.names)
         self._begin(node, _Where(self.number + number if whole else None))
 
     def rest(self, node: Node) -> None:
@@ -108,7 +186,7 @@ class Exploration:
             self._scalar(node, where)
             return
         # An alias makes one node stand at several places: each kind of place is looked at once.
-        mark = (id(node), where.place, where.coded)
+        mark = (id(node), where.side, where.part, where.coded)
         if mark in self._seen:
             return
         self._seen.add(mark)
@@ -123,14 +201,12 @@ class Exploration:
             where = _told(table, where)
         elif where.part in ("body", "received"):
             where = where._replace(coded=_coding(table))
-        name = _member(table, b"name")
-        beside = _member(table, b"value")
-        if isinstance(name, Scalar) and beside is not None and where.part in _NAMED_PARTS:
-            self._named(name.data, beside, where)
-            for _, value in table.pairs:
-                if value is not beside and value is not name:
-                    self._visit(value, where._replace(part=""))
-            return
+        names = table.names
+        if where.part in _NAMED_PARTS and b"name" in names and b"value" in names:
+            name, beside = _member(table, b"name"), _member(table, b"value")
+            if isinstance(name, Scalar) and beside is not None:
+                self._pair_of_query(table, name, beside, where)
+                return
         content = None if where.part else _member(table, b"body_content")
         if content is not None:  # cassetter's TOML: a body without a table of its own
             self._visit(content, where._replace(part="body", coded=_coding(table)))
@@ -138,36 +214,49 @@ class Exploration:
             if value is not content:
                 self._pair(key, value, where)
 
+    def _pair_of_query(self, table: Table, name: Scalar, beside: Node, where: _Where) -> None:
+        """Take a table of `name` and `value`, and what else is in it."""
+        self._named(name.data, beside, where)
+        for _, value in table.pairs:
+            if value is not beside and value is not name:
+                self._visit(value, where._replace(part=""))
+
     def _pair(self, key: Node, value: Node, where: _Where) -> None:
         name = key.data if isinstance(key, Scalar) else b""
-        low = name.lower().removeprefix(b":")
-        if where.part:
-            pass
-        elif low in _OWN:
-            return
-        elif low in _BY_SIDE:
-            self._visit(value, where._replace(side=_BY_SIDE[low]))
-            return
-        elif low == b"bodies":
-            self._bodies(value, where)
-            return
-        elif low in _HEADERS:
-            self._headers(value, where._replace(part=_HEADERS[low]))
-            return
-        elif low in _PARTS:
-            self._part(value, where._replace(part=_PARTS[low]))
-            return
-        if where.part in ("cookies", "query"):
+        role = self._memory.role(name)
+        part = where.part
+        if not part:
+            if role.kind:
+                self._by_role(role, value, where)
+                return
+        elif part in _BY_NAME:
             self._named(name, value, where)
-        elif self._rules.names.in_body(name) and not (where.part == "" and low in _NEVER):
-            self._secret(value, f"field:{_folded(name)}", where)
+            return
+        if role.is_secret and (part or not role.is_never):
+            self._secret(value, f"field:{self._memory.folded(name)}", where)
+            return
+        coded = "base64" if role.is_base64 else where.coded if role.is_content else ""
+        if coded != where.coded:
+            where = where._replace(coded=coded)
+        if isinstance(value, Scalar):
+            self._scalar(value, where)
         else:
-            coded = where.coded if low in _CONTENT else ""
-            self._visit(value, where._replace(coded="base64" if low in _BASE64_KEYS else coded))
+            self._visit(value, where)
+
+    def _by_role(self, role: _Role, value: Node, where: _Where) -> None:
+        """Take what a key stands for that says where in an interaction it is."""
+        if role.kind == "side":
+            self._visit(value, where._replace(side=role.says))
+        elif role.kind == "bodies":
+            self._bodies(value, where)
+        elif role.kind == "headers":
+            self._headers(value, where._replace(part=role.says))
+        elif role.kind == "part" and not (role.says == "body" and _is_description(value)):
+            self._part(value, where._replace(part=role.says))
 
     def _part(self, node: Node, where: _Where) -> None:
         if where.part == "query" and isinstance(node, Scalar):
-            node = Scalar(b"", node.start, node.end, data=b"?" + node.data, quoted=True)
+            node = Scalar(node.start, node.end, b"?" + node.data, quoted=True)
             self._scalar(node, where._replace(part="url"))
         else:
             self._visit(node, where._replace(coded="base64") if where.part == "received" else where)
@@ -182,13 +271,11 @@ class Exploration:
 
     def _headers(self, node: Node, where: _Where) -> None:
         """Take headers: a table, or a list of pairs or of tables with `name` and `value`."""
-        for name, value in _header_nodes(node):
-            folded = normalize(name.decode("utf-8", "replace"))
-            for scalar in _scalars(value):
-                data = scalar.data
-                context = Context(url=True)
-                spans = self._redactor.find(data, context)
-                self._add(scalar, [*header_spans(folded, data, self._rules), *spans], data, where)
+        for name, value in _quick_pairs(node) or _header_nodes(node):
+            for scalar in (value,) if isinstance(value, Scalar) else _scalars(value):
+                spans = self._memory.in_header(name, scalar.data)
+                if spans:
+                    self._add(scalar, spans, scalar.data, where)
 
     def _named(self, name: bytes, value: Node, where: _Where) -> None:
         """Take a value beside its name."""
@@ -196,16 +283,16 @@ class Exploration:
         if where.part == "cookies":
             self._secret(value, "cookie", where)
         elif where.part == "query" and (names.in_query(name) or names.in_body(name)):
-            self._secret(value, f"query:{_folded(name)}", where)
+            self._secret(value, f"query:{self._memory.folded(name)}", where)
         elif where.part == "body" and (names.in_body(name) or names.in_header(name)):
-            self._secret(value, f"field:{_folded(name)}", where)
+            self._secret(value, f"field:{self._memory.folded(name)}", where)
         else:
             self._visit(value, where)
 
     def _secret(self, node: Node, rule: str, where: _Where) -> None:
         for scalar in _scalars(node):
             data = scalar.data
-            spans = self._redactor.find(data, Context(body=True))
+            spans = self._memory.in_text(data)
             empty = not data.strip() or (not scalar.quoted and data.lower() in _NOTHING)
             if not spans and not empty and not is_stand_in(data) and data.lower() not in _NO_COOKIE:
                 at = scalar.start + (1 if scalar.quoted else 0)
@@ -233,7 +320,7 @@ class Exploration:
                 if plain is not None:
                     self._body(scalar, plain, where, exact=False)
         elif scalar.quoted or not _PLAIN.fullmatch(data):
-            self._add(scalar, self._redactor.find(data, Context(body=True)), data, where)
+            self._add(scalar, self._memory.in_text(data), data, where)
 
     def _body(self, scalar: Scalar, data: bytes, where: _Where, *, exact: bool) -> None:
         """Look at a body, and into what is packed in it."""
@@ -252,6 +339,8 @@ class Exploration:
                 self._add(scalar, self._redactor.find(packed.plain, packed.context), packed.plain, where, exact=False)
 
     def _add(self, scalar: Scalar, spans: list[Span], data: bytes, where: _Where, *, exact: bool = True) -> None:
+        if not spans:
+            return
         upto = 0
         for span in sorted(spans, key=lambda span: (span.start, -span.end, not span.rule.startswith("known:"))):
             known = span.rule.startswith(("known:", "format:"))
@@ -335,11 +424,8 @@ def _is_text(data: bytes) -> bool:
 
 
 def _member(table: Node, key: bytes) -> Node | None:
-    for name, value in table.pairs if isinstance(table, Table) else ():
-        if isinstance(name, Scalar):
-            said = name.data
-            if said == key or (said[:1] == b":" and said[1:] == key):  # a symbol, as Ruby writes them
-                return value
+    if isinstance(table, Table) and key in table.names:
+        return table.pairs[table.names.index(key)][1]
     return None
 
 
@@ -352,8 +438,8 @@ def _message(node: Node) -> _Message:
     headers = _member(node, b"headers")
     pairs = [
         (name.decode("utf-8", "replace"), value.data[:_LONGEST_HEADER].decode("utf-8", "replace"))
-        for name, values in _header_nodes(headers)
-        if name.lower() in (b"content-type", b"content-encoding")
+        for name, values in _quick_pairs(headers) or _header_nodes(headers)
+        if len(name) in _LENGTHS and name.lower() in (b"content-type", b"content-encoding")
         for value in _scalars(values)
     ]
     url = _text_of(node, b"url") or _text_of(node, b"uri") or _text_of(node, b"path") or ""
@@ -362,9 +448,10 @@ def _message(node: Node) -> _Message:
 
 def _told(table: Table, where: _Where) -> _Where:
     """Add what a table tells of the messages in it, or of itself where it is one."""
-    messages = {side: _message(node) for side in _SIDES if (node := _member(table, side.encode())) is not None}
-    if messages:
-        return where._replace(messages=messages)
+    names = table.names
+    if b"request" in names or b"response" in names:
+        sides = ((side, _member(table, side.encode())) for side in _SIDES)
+        return where._replace(messages={side: _message(node) for side, node in sides if node is not None})
     if where.side and where.side not in where.messages:
         return where._replace(messages={where.side: _message(table)})
     return where
@@ -384,11 +471,26 @@ def _header_nodes(node: Node | None) -> Iterator[tuple[bytes, Node]]:
             yield from _header_of(item)
 
 
+def _quick_pairs(node: Node | None) -> list[tuple[bytes, Node]]:
+    """Give headers that are all pairs of two strings, as those of this toolkit are; none where one is not."""
+    if not isinstance(node, Listing):
+        return []
+    pairs: list[tuple[bytes, Node]] = []
+    for item in node.items:
+        if not isinstance(item, Listing) or len(item.items) != 2:
+            return []
+        name, value = item.items
+        if not isinstance(name, Scalar) or not isinstance(value, Scalar):
+            return []
+        pairs.append((name.data, value))
+    return pairs
+
+
 def _header_of(item: Node) -> Iterator[tuple[bytes, Node]]:
     if isinstance(item, Scalar):
         line = _HEADER_LINE.fullmatch(item.data)  # "Name: value", as vcrpy 0.7 has responses'
         if line is not None:
-            yield line[1], Scalar(b"", item.start, item.end, data=line[2], quoted=item.quoted)
+            yield line[1], Scalar(item.start, item.end, line[2], quoted=item.quoted)
     elif isinstance(item, Listing):
         yield from _pair_of(item)
         if item.items and isinstance(item.items[0], Listing):  # in one more list, as vcrpy 0.7 has requests'
@@ -421,6 +523,15 @@ def _scalars(node: Node) -> Iterator[Scalar]:
             waiting.extend(reversed(one.items if isinstance(one, Listing) else [value for _, value in one.pairs]))
 
 
+def _is_description(node: Node) -> bool:
+    """Tell whether a table only describes a body, as the lines of this toolkit do: sizes, a digest, words."""
+    return (
+        isinstance(node, Table)
+        and _DESCRIPTION.issuperset(node.names)
+        and all(isinstance(value, Scalar) and _DESCRIBED.fullmatch(value.data) for _, value in node.pairs)
+    )
+
+
 def _coding(table: Table) -> str:
     """Tell how the content of a body is encoded, where the table says so."""
     for key in (b"encoding", b"type", b"format", b"body_type"):
@@ -433,10 +544,12 @@ def _coding(table: Table) -> str:
     return ""
 
 
-def _folded(name: bytes) -> str:
-    return normalize(name.decode("utf-8", "replace"))
+MOST_REMEMBERED: Final = 4096
+LONGEST_REMEMBERED: Final = 256
+"""Bytes."""
 
-
+_TEXT: Final = Context(body=True)
+_HEADER: Final = Context(url=True)
 _NAMED_PARTS: Final = frozenset({"cookies", "query", "body"})
 _SIDES: Final = ("request", "response")
 _NO_MESSAGE: Final = _Message([], "")
@@ -467,8 +580,18 @@ _PARTS: Final = {
 }
 _CONTENT: Final = frozenset({b"content", b"text", b"string", b"data", b"body", b"base64", b"base64_string"})
 _BASE64_KEYS: Final = frozenset({b"base64", b"base64_string"})
-_OWN: Final = frozenset({b"redacted", b"redaction"})
+_OWN: Final = {b"redacted": "", b"redaction": ""}
 """What a recorder says of its own redaction: rules, which bear the names of what was taken out, and counts."""
+_KINDS: Final[tuple[tuple[str, Mapping[bytes, str]], ...]] = (
+    ("own", _OWN),
+    ("side", _BY_SIDE),
+    ("bodies", {b"bodies": ""}),
+    ("headers", _HEADERS),
+    ("part", _PARTS),
+)
+_BY_NAME: Final = frozenset({"cookies", "query"})
+_DESCRIPTION: Final = frozenset({b"size", b"wire_size", b"complete", b"sha256", b"framing", b"coding", b"pieces"})
+_DESCRIBED: Final = re.compile(rb"[0-9]{1,15}|true|[0-9a-f]{64}|length|chunked|close|gzip|deflate|br|zstd")
 _NEVER: Final = frozenset({b"connection"})
 _NOTHING: Final = frozenset({b"", b"null", b"~", b"none", b"true", b"false", b"nan"})
 _NO_COOKIE: Final = frozenset({b"deleted", b"expired"})
@@ -477,6 +600,7 @@ _SHORTEST_UNMARKED: Final = 24
 _UNMARKED: Final = re.compile(rb"(?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _HEADER_LINE: Final = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}+):[ \t]*+(.*?)[ \t\r\n]*", re.DOTALL)
+_LENGTHS: Final = frozenset(map(len, ("content-type", "content-encoding")))
 _LONGEST_HEADER: Final = 1024
 _LONGEST_NEEDLE: Final = 64
 _MOST_BEFORE: Final = 1000

@@ -56,7 +56,7 @@ def read_flow(data: bytes, start: int) -> tuple[Node, int]:
             node = Table(at) if kind == _TABLE else Listing(at)
         else:
             # A value that is text begins behind the colon, as one in quotes behind its first quote.
-            node = Scalar(data, low - 1, high, data=data[low:high], quoted=kind in (_BYTES, _TEXT))
+            node = Scalar(low - 1, high, data[low:high], quoted=kind in (_BYTES, _TEXT))
         _put(node, holders[-1] if holders else root, keys)
         if isinstance(node, Scalar):
             at = high + 1

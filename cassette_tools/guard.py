@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from cassette_tools.documents import UnreadableError, json_events, read, yaml_events
-from cassette_tools.exploration import Exploration, Found
+from cassette_tools.documents import UnreadableError, read, yaml_events
+from cassette_tools.exploration import Exploration, Found, Memory
 from cassette_tools.flow_document import is_http, read_flow
+from cassette_tools.json_document import read_json
 from cassette_tools.pieces import Bytes, Piece, count_interactions, cut
 from cassette_tools.suspicion import Suspicion
 from cassette_tools.toml_document import read_toml
@@ -100,6 +101,7 @@ class Guard:
         self._redactor = Redactor(policy)
         self._which = which
         self._suspicion = Suspicion(self._redactor, policy)
+        self._memory = Memory(self._redactor)
 
     @property
     def unproven(self) -> tuple[str, ...]:
@@ -173,7 +175,7 @@ class Guard:
             return [], None
         if view is not data:
             hits = self._suspicion.hits(data, yaml=True)
-        exploring = Exploration(self._redactor, data, piece.interactions)
+        exploring = Exploration(self._redactor, data, piece.interactions, self._memory)
         trouble = None
         try:
             if piece.kind == "lines":
@@ -183,8 +185,10 @@ class Guard:
             elif piece.kind == "toml":
                 exploring.rest(read_toml(data, exploring.item))
             else:
-                events = yaml_events(data) if piece.kind == "yaml" else json_events(data)
-                for root in read(events, exploring.item):
+                roots = (
+                    read(yaml_events(data), exploring.item) if piece.kind == "yaml" else read_json(data, exploring.item)
+                )
+                for root in roots:
                     exploring.rest(root)
         except UnreadableError as error:
             line, column = _line_and_column(piece, error.offset)
@@ -206,7 +210,7 @@ class Guard:
             number += count_interactions(data, piece.mark, counted, done)
             counted = done
             exploring.number = number
-            for root in read(json_events(data, start, done), exploring.item):
+            for root in read_json(data, exploring.item, start, done):
                 exploring.line(root)
 
 

@@ -133,7 +133,7 @@ class _Reading:
             self._skip(_BLANKS)
             bare = _BARE.match(self._data, self._at)
             if bare is not None:
-                keys.append(Scalar(self._data, bare.start(), bare.end(), data=bare[0], quoted=False))
+                keys.append(Scalar(bare.start(), bare.end(), bare[0], quoted=False))
                 self._at = bare.end()
             else:
                 key = self._string()
@@ -212,7 +212,7 @@ class _Reading:
                 self._at = found.end()
                 plain = _ESCAPE.sub(_unescaped, found[1]) if escapes and b"\\" in found[1] else found[1]
                 # It begins at its last quote, or line feed, so that its first character is behind its beginning.
-                return Scalar(self._data, found.start(1) - 1, found.end(1), data=plain, quoted=True)
+                return Scalar(found.start(1) - 1, found.end(1), plain, quoted=True)
         return None
 
     def _other(self) -> Scalar:
@@ -220,7 +220,7 @@ class _Reading:
         if found is None:
             raise UnreadableError("not valid TOML", self._at)
         self._at = found.end()
-        return Scalar(self._data, found.start(), found.end(), data=found[0], quoted=False)
+        return Scalar(found.start(), found.end(), found[0], quoted=False)
 
     def _skip(self, pattern: re.Pattern[bytes]) -> None:
         found = pattern.match(self._data, self._at)

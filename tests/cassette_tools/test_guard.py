@@ -1098,7 +1098,7 @@ def test_clean_bytes_are_never_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError
 
     monkeypatch.setattr(guard_module, "yaml_events", refuse)
-    monkeypatch.setattr(guard_module, "json_events", refuse)
+    monkeypatch.setattr(guard_module, "read_json", refuse)
     for form, clean in product(FORMATS, ("ordinary", "masked by us", "words that look like it")):
         if form not in ("har.har", "oldest.yaml"):
             assert scanned(FORMATS[form]([CLEAN[clean]] * 3)).findings == ()
