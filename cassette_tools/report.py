@@ -2,7 +2,8 @@
 
 Law: one pass over lines of any format, a `Report` out; it prints nothing and makes no HTML. All interactions are in the
 figures; the first `limit` of them have a row and their details, of a body the first `body_limit` bytes. What is left
-out is counted. Every text is already safe to look at (`escape.visible`).
+out is counted. Every text that is shown as it comes is safe to look at (`escape.visible`); what was recorded goes along
+where the filter asks for it, and where the page makes it safe itself (JSON, see `_json`).
 
 Rows and details go, packed (gzip, RFC 1952) and in base64, to a file without a name as they come. Memory: the summary
 (a few MB), one block of at most `BLOCK` bytes before it is packed, one interaction, and 24 bytes for each block.
@@ -11,6 +12,7 @@ Rows and details go, packed (gzip, RFC 1952) and in base64, to a file without a 
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import zlib
 from base64 import b64decode, b64encode
@@ -66,7 +68,9 @@ _VALUE: Final = 16_384  # characters of one recorded value in the details
 _HEADERS: Final = 1000
 _COMMAND: Final = 32_768  # characters of a command for copying
 _RECEIVED: Final = 1024  # bytes of what arrived instead of a response
-_AS_IT_IS: Final = {"empty", "text", "html", "xml", "json"}  # kinds whose text may be what was recorded
+_OTHERWISE: Final = ("multipart/", "application/x-www-form-urlencoded", "text/event-stream", "application/vnd.amazon")
+_ODD: Final = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|^\xef\xbb\xbf")
+_AS_IT_IS: Final = {"empty", "text", "html", "xml"}  # kinds whose text may be what was recorded
 _WORD: Final = 100  # characters of a type, a client, an error in a row
 
 
@@ -336,8 +340,7 @@ def _details(number: int, line: Line, interaction: Interaction, limit: int | Non
             "version": _text(request.http_version),
             "target": _text(request.target),
             "sent": request.sent,
-            "headers": _headers(request.headers),
-            "raw": _raw_headers(request.headers),
+            **_shown_and_raw(request.headers),
             "body": _body(request.body, request.headers, limit, report),
         },
         "response": response
@@ -345,8 +348,7 @@ def _details(number: int, line: Line, interaction: Interaction, limit: int | Non
             "status": response.status,
             "reason": _text(response.reason),
             "version": _text(response.http_version),
-            "headers": _headers(response.headers),
-            "raw": _raw_headers(response.headers),
+            **_shown_and_raw(response.headers),
             "trailers": _headers(response.trailers),
             "body": _body(response.body, response.headers, limit, report),
         },
@@ -393,12 +395,13 @@ def _headers(headers: Headers) -> list[list[str]]:
     return [*shown, ["...", f"{left:,} more headers are not shown here"]] if left > 0 else shown
 
 
-def _raw_headers(headers: Headers) -> list[list[str]] | None:
-    """Return headers as they were recorded, for the filter; None where they are shown so."""
-    shown = [(_clipped(name, _VALUE), _clipped(value, _VALUE)) for name, value in headers[:_HEADERS]]
-    if len(headers) <= _HEADERS and shown == [tuple(pair) for pair in headers]:
-        return None
-    return [[_writable(name[:_VALUE]), _writable(value[:_VALUE])] for name, value in headers[:_HEADERS]]
+def _shown_and_raw(headers: Headers) -> dict[str, Any]:
+    """Return headers as they are shown, and as they were recorded where that differs: for the filter."""
+    shown = _headers(headers)
+    if shown == [[name, value] for name, value in headers]:
+        return {"headers": shown, "raw": None}
+    raw = [[_writable(name[:_VALUE]), _writable(value[:_VALUE])] for name, value in headers[:_HEADERS]]
+    return {"headers": shown, "raw": raw}
 
 
 def _body(body: Body | None, headers: Headers, limit: int | None, report: Report) -> dict[str, Any] | None:
@@ -416,12 +419,36 @@ def _body(body: Body | None, headers: Headers, limit: int | None, report: Report
     if limit is None:
         return described | {"kind": "left out", "shown": 0}
     data = b"".join(_beginning(body.pieces(), limit))
-    content = content_of([data], content_type=header(headers, "content-type"), size=body.size)
+    if (source := _json(data, declared := header(headers, "content-type") or "")) is not None:
+        report.cut_bodies += len(data) < body.size
+        return described | source
+    content = content_of([data], content_type=declared, size=body.size)
     report.cut_bodies += content.shown < content.size
     shown = described | _content(content)
     if content.kind == "binary" and body.complete and len(data) == body.size:
         shown |= _picture(data, shown["notes"], report)
     return _searched(data, content) | shown
+
+
+def _json(data: bytes, declared: str) -> dict[str, Any] | None:
+    """Return a body that may be JSON as it was recorded: the page lays it out when it is looked at.
+
+    That is most of what APIs answer, and to lay all of it out here would take longer than everything else. None for
+    other bodies, and for those with something in them that needs a closer look (see content.py).
+    """
+    media = declared.partition(";")[0].strip().lower()
+    says_so = "json" in media
+    if not (says_so or data.lstrip(b" \t\n")[:1] in {b"{", b"["}) or media.startswith(_OTHERWISE):
+        return None
+    if _ODD.search(data) is not None:
+        return None
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return None
+    return (
+        {"kind": "json", "shown": len(data), "notes": [], "source": text, "declared": says_so} if text.strip() else None
+    )
 
 
 def _picture(data: bytes, notes: list[str], report: Report) -> dict[str, Any]:

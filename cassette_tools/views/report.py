@@ -54,6 +54,7 @@ _SCRIPTS: Final = tuple(
         "distributions",
         "along",
         "picture",
+        "text",
         "details",
         "page",
     )

@@ -123,7 +123,12 @@ def test_details_come_in_blocks_that_tell_where_they_begin(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("content_type", "body", "kind", "key"),
     [
-        ("application/json", b'{"a":[1.10,2]}', "json", "text"),
+        ("application/json", b'{"a":[1.10,2]}', "json", "source"),
+        ("text/html", b" [1, 2", "json", "source"),
+        ("application/json", b'\xef\xbb\xbf{"a":1}', "json", "text"),
+        ("application/json", b'{"a":"\xff"}', "json", "text"),
+        ("application/json", b'{"a":1,\r\n"b":2}', "json", "text"),
+        ("application/json", b"  ", "text", "text"),
         ("text/event-stream", b"event: tick\ndata: 1\n\ndata: 2\n\n", "events", "events"),
         ("application/x-www-form-urlencoded", b"a=1&b=2", "form", "fields"),
         (

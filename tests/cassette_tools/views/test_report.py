@@ -161,6 +161,28 @@ def test_json_numbers_and_order_are_shown_as_they_were_sent(tmp_path: Path, open
     assert "".join(shown.split()) == body.decode()
 
 
+def test_what_is_said_to_be_json_and_is_none_is_shown_as_it_is(tmp_path: Path, open_page: Callable[..., Tab]) -> None:
+    cassette = Cassette().get(body=b"{not: json}, a\tb").get(body=b"{a: b}", headers=[]).end()
+    page = ready(open_page(written(tmp_path, cassette), fragment="#/1"))
+    assert page.locator("#details pre").text_content() == "{not: json}, a\tb"
+    assert page.get_by_text("Declared as JSON, but it is none").is_visible()
+    page.keyboard.press("j")
+    page.get_by_role("heading", name="Interaction 2").wait_for()
+    assert page.locator(".body-head").first.inner_text().startswith("Body text, 6 B")
+
+
+def test_json_hides_and_reorders_nothing(tmp_path: Path, open_page: Callable[..., Tab]) -> None:
+    body = (
+        '{"a":"\u202egnp.exe\u200b\u2028\u00ad\ud83d\ude00"}'.encode("utf-16", "surrogatepass")
+        .decode("utf-16")
+        .encode()
+    )
+    page = ready(open_page(written(tmp_path, Cassette().get(body=body).end()), fragment="#/1"))
+    shown = page.locator("#details pre").text_content() or ""
+    assert r"\u202egnp.exe\u200b\u2028\xad" in shown
+    assert "\U0001f600" in shown
+
+
 def test_events_are_shown_one_by_one(tmp_path: Path, open_page: Callable[..., Tab]) -> None:
     body = b'event: delta\ndata: {"text":"Hello"}\n\nid: 7\ndata: done\n\n'
     cassette = Cassette().get(body=body, headers=[("Content-Type", "text/event-stream")]).end()

@@ -189,8 +189,18 @@ const details = (() => {
     );
   }
 
-  function bodyOf(body, row, part) {
-    if (!body) return [el("p", { class: "quiet" }, "No body.")];
+  // What may be JSON comes as it was recorded; it is laid out here, where it is looked at.
+  function readable(body) {
+    if (body.source === undefined) return body;
+    const text = texts.laidOut(body.source);
+    if (text !== null) return { ...body, text: texts.visible(text) };
+    const notes = body.declared ? ["Declared as JSON, but it is none: shown as it is.", ...body.notes] : body.notes;
+    return { ...body, kind: "text", text: texts.visible(body.source), notes };
+  }
+
+  function bodyOf(recorded, row, part) {
+    if (!recorded) return [el("p", { class: "quiet" }, "No body.")];
+    const body = readable(recorded);
     const said = [body.kind === "empty" || body.kind === "left out" ? null : body.kind, sizeText(body.size)];
     if (body.wire !== null && body.wire !== body.size) said.push(`${sizeText(body.wire)} on the wire`);
     if (body.coding) said.push(`${body.coding} taken off`);

@@ -84,7 +84,7 @@ const store = (() => {
   function bytesOf(body) {
     if (body.kind === "left out") return null;
     if (body.base64 !== undefined) return bytesIn(body.base64);
-    return encoder.encode(body.raw ?? body.text ?? "");
+    return encoder.encode(body.source ?? body.raw ?? body.text ?? "");
   }
 
   return { blockOf, bytesOf, detailsOf, facts, loadBlock, loadRows };
