@@ -53,13 +53,18 @@ class Kind(NamedTuple):
 KINDS: Final = (
     Kind("date", "a moment as in HTTP, RFC 2822, RFC 3339 or ISO 8601, with its time of day", "2026-11-23T09:15:02Z"),
     Kind("epoch", "seconds to nanoseconds since 1970, where the name says time", '"created": 1700000000'),
-    Kind("uuid", "the form (RFC 9562, versions 1 to 8)", "0e37df36-f698-11e6-8dd4-cb9ced3df976"),
+    Kind(
+        "uuid",
+        "the form (RFC 9562, versions 1 to 8); of 4 and 7 also without hyphens where the name says id",
+        "0e37df36-f698-11e6-8dd4-cb9ced3df976",
+    ),
     Kind("ulid", "a whole value of 26 characters that begins with a moment", "01ARZ3NDEKTSV4RRFFQ69G5FAV"),
     Kind("object-id", "24 hexadecimal digits that begin with a moment; a name of an id", '"_id": "507f1f77bcf8..."'),
     Kind(
         "id",
         "a prefix and 14 or more random letters, small and capital, and digits; where the name says id also without "
-        "capitals, under `id` also without a prefix; never where the name says hash, version or article number",
+        "capitals, under `id` also without a prefix; never what may be a hash: hexadecimal digits without a prefix, a "
+        "name that says hash, version or article number",
         '"customer": "cus_NffrFeUfNV2Hib"',
     ),
     Kind(
@@ -328,8 +333,12 @@ _PREFIXED: Final = re.compile(
     r"([A-Za-z][A-Za-z0-9]{0,15}(?:[_-][a-z][a-z0-9]{0,9}){0,2}[_-])([A-Za-z0-9]{10,64}(?:_secret_[A-Za-z0-9]{14,64})?)"
 )
 _BARE_ID: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_SEPARATOR: Final = re.compile("[_-]")
+# Of version 4 or 7. A digest looks so once in 32 times, and two of them once in a thousand.
+_PLAIN_UUID: Final = re.compile(r"[0-9a-f]{12}[47][0-9a-f]{3}[89ab][0-9a-f]{15}")
 _OF_DIGEST: Final = re.compile(r"(?:sha|md|blake|crc)\d|hash|digest|rev|ver|build|commit|v\d", re.IGNORECASE)
 _SHORT_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]|\d+")
+_RISE: Final = re.compile("[a-z][A-Z]")
 _UNWRITTEN: Final = re.compile(r"[A-Z]{2}|\d[a-z]")
 _SHORT_HEX: Final = re.compile(r"(?=(?:[^a-f]*[a-f]){2})(?=(?:\D*\d){2})[0-9a-f]{10,13}")
 
@@ -347,27 +356,35 @@ def _drawn_id(text: str, name: str) -> Blank | None:
             _is_mixed(drawn) or (of_id and (_is_small_and_drawn(drawn) or _SHORT_HEX.fullmatch(drawn) is not None))
         ):
             return Blank("id", f"id {lead}{len(drawn)}")
-    if of_id and len(words) == 1 and _BARE_ID.fullmatch(text) and _RANDOM.fullmatch(text):
+    if of_id and _PLAIN_UUID.fullmatch(text):
+        return Blank("uuid", "uuid without hyphens")
+    if of_id and len(words) == 1 and _BARE_ID.fullmatch(text) and _is_bare_and_drawn(text):
         return Blank("id", f"id {len(text)}")
     return None
+
+
+def _is_bare_and_drawn(text: str) -> bool:
+    """Tell it of an id without a prefix. One of hexadecimal digits may be the hash of what it names."""
+    if _HEXADECIMAL.fullmatch(text) is not None:
+        return False
+    return _is_mixed(_SEPARATOR.sub("", text)) or (len(text) >= 20 and text.isalnum() and _is_small_and_drawn(text))
 
 
 def _is_mixed(drawn: str) -> bool:
     """Tell whether small and capital letters and digits stand as a generator puts them: in words of few letters.
 
-    Of random texts of 14 characters 98 % are taken; of `WaitingForApprovalStep2Final` the words are too long, and
-    `EuWestNode17A` has nothing that names written so have not.
+    Of random texts of 14 characters 97 % are taken, of longer ones more. Names that people write have longer words
+    (`WaitingForApprovalStep2Final`), or no two capitals in a row and no small letter behind a digit (`EuWestNode17A`).
     """
     if len(drawn) < 14:
         return False
     words = len(_SHORT_WORD.findall(drawn))
     capital, small = sum(map(str.isupper, drawn)), sum(map(str.islower, drawn))
-    return (
-        capital >= 2
-        and small >= 2
-        and len(drawn) <= 2.8 * words
-        and (len(drawn) <= 2 * words or _UNWRITTEN.search(drawn) is not None)
-    )
+    if min(capital, small) < (1 if len(drawn) - capital - small >= 3 else 2) or len(drawn) > 2.8 * words:
+        return False
+    if drawn.isalpha():  # as `CachedHTTPFile`: one in twelve random texts of 14 characters is
+        return len(drawn) <= 2.3 * words or (len(_RISE.findall(drawn)) >= 3 and _UNWRITTEN.search(drawn) is not None)
+    return len(drawn) <= 2 * words or _UNWRITTEN.search(drawn) is not None
 
 
 def _is_small_and_drawn(drawn: str) -> bool:
