@@ -260,6 +260,8 @@ class _Taking:
     def _take(self, line: Line) -> None:
         """Take the numbers of an interaction. Raises what a wrong type raises, before any of them is kept."""
         head = line.head
+        if head.get("origin") is not None:
+            _text(head["origin"])
         request, response, error = head["request"], head.get("response"), head.get("error")
         method, address, body = request["method"], request["url"], request["body"]
         url = self._url(method, address)

@@ -211,7 +211,8 @@ _ETAG: Final = re.compile(
 )
 _SECRET: Final = re.compile(r"[\x21-\x7e]{8,}")
 _NONCE: Final = re.compile(r"[\x21-\x7e]{4,}")
-_BUSTER: Final = re.compile(r"\d{8,20}|0\.\d{6,20}|\d{10}\.\d{1,9}|" + _OPAQUE + r"{12,}")
+_COUNT: Final = r"\d{8,20}|0\.\d{6,20}|\d{10}\.\d{1,9}"
+_BUSTER: Final = re.compile(f"{_COUNT}|{_OPAQUE}{{12,}}")
 _DECIMAL: Final = re.compile(r"\d+(?:\.\d+)?(?: ?(?:ms|s|us|µs))?")
 _EPOCH: Final = re.compile(r"(?:[1-3]\d{9}|40\d{8})(?:\.\d{1,9}|\d{3}|\d{6}|\d{9})?")
 _ULID: Final = re.compile(r"0[1-2](?=[A-Z]*\d)(?=\d*[A-Z])[0-9A-HJKMNP-TV-Z]{24}")
@@ -276,7 +277,8 @@ _NAMED: Final[tuple[tuple[str, re.Pattern[str], str], ...]] = (
         """,
     ),
     ("cursor", _RANDOM, "after before next previous marker startafter"),
-    ("cache-buster", _BUSTER, "_ cb ts timestamp cachebuster cachebust nocache rnd rand random"),
+    ("cache-buster", _BUSTER, "_ cb cachebuster cachebust nocache rnd rand random"),
+    ("cache-buster", re.compile(_COUNT), "ts timestamp"),
     (
         "timing",
         _DECIMAL,

@@ -334,6 +334,15 @@ def test_a_line_that_is_not_as_the_format_says_is_refused_with_its_place(
         compared(old, new)
 
 
+@pytest.mark.parametrize("origin", [[[1]], {}, 5, True])
+def test_an_origin_that_is_no_text_is_refused_with_its_place(
+    write: Callable[[str, Cassette], Path], origin: object
+) -> None:
+    old, new = write("old.jsonl", Cassette().get()), write("new.jsonl", Cassette().get(origin=origin))
+    with pytest.raises(BadCassetteError, match=r"new\.jsonl, line 2"):
+        compared(old, new)
+
+
 def test_a_body_without_a_digest_is_read_for_one(write: Callable[[str, Cassette], Path]) -> None:
     import orjson
 
