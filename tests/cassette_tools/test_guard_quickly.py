@@ -111,7 +111,7 @@ THOROUGH = Thorough(POLICY)
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(exchanges=st.lists(EXCHANGES, min_size=1, max_size=3))
 def test_what_is_found_quickly_is_what_is_found_thoroughly(form: str, exchanges: list[Exchange]) -> None:
     data = FORMATS[form](exchanges)
