@@ -1,15 +1,16 @@
 r"""The language of --only: which interactions to take. mitmproxy's filter expressions, and ranges of our own.
 
 Law: an expression is compiled once, into a test of one interaction that never raises and changes nothing. What can be
-misread is refused with its place, never guessed. Bodies are read last, each at most once for an interaction, and only
-where everything cheaper has left the answer open.
+misread is refused with its place, never guessed. Bodies are read last, and only where everything cheaper has left the
+answer open: each at most once for an interaction, or, where it is too long to be held, once for each term.
 
 Compared with mitmproxy 12 (`mitmproxy/flowfilter.py`): the same operators and the same precedence (`!`, then `&`, then
 `|`; terms side by side must all hold, and bind loosest). More is taken: `(~q)`, `~q&~s`, `"\d"` in quotes. Less is
 taken: a pattern without quotes that ends in `&` or `|`, or runs into a bracket, a quote or a tilde; mitmproxy reads two
 terms there. `~a` minds no letter case here, as media types do not (RFC 9110 section 8.3.1).
 
-Memory: a body that is searched is held whole. Time: patterns are Python's `re`, which some patterns make very slow.
+Memory: a body that is searched is held whole; one that comes in pieces up to `body_search.HELD` bytes, and beyond that
+as far as is said there. Time: patterns are Python's `re`, which some patterns make very slow.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn, TypeAlias
 
+from cassette_tools.body_search import HELD, is_in
 from recorder.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,24 +69,29 @@ class _Subject:
     def __init__(self, interaction: Interaction, number: int) -> None:
         self.interaction = interaction
         self.number = number
-        self._made: dict[tuple[str, Part], bytes] = {}
+        self._made: dict[tuple[str, Part], bytes | None] = {}
 
     def message(self, part: Part) -> Request | Response | None:
         return self.interaction.request if part == "request" else self.interaction.response
 
     def head(self, part: Part) -> bytes:
         """Give the headers, one `name: value` a line."""
-        return self._once("head", part, lambda message: b"\n".join(_line(*pair) for pair in message.headers))
+        head = self._once("head", part, lambda message: b"\n".join(_line(*pair) for pair in message.headers))
+        return head or b""
 
-    def body(self, part: Part) -> bytes:
-        return self._once("body", part, lambda message: _content(message.body))
+    def has(self, part: Part, pattern: re.Pattern[bytes]) -> bool:
+        """Tell whether a body is there and has the pattern in it."""
+        message = self.message(part)
+        if message is None or message.body is None:
+            return False
+        held = self._once("body", part, lambda message: _held(message.body))
+        return is_in(message.body.pieces(), pattern) if held is None else pattern.search(held) is not None
 
-    def _once(self, what: str, part: Part, make: Callable[[Request | Response], bytes]) -> bytes:
-        made = self._made.get((what, part))
-        if made is None:
+    def _once(self, what: str, part: Part, make: Callable[[Request | Response], bytes | None]) -> bytes | None:
+        if (what, part) not in self._made:
             message = self.message(part)
-            made = self._made[what, part] = b"" if message is None else make(message)
-        return made
+            self._made[what, part] = b"" if message is None else make(message)
+        return self._made[what, part]
 
 
 class _Term(NamedTuple):
@@ -148,16 +155,7 @@ def _in_head(*parts: Part) -> Callable[[re.Pattern[bytes]], Callable[[_Subject],
 
 def _in_body(*parts: Part) -> Callable[[re.Pattern[bytes]], Callable[[_Subject], bool]]:
     def make(pattern: re.Pattern[bytes]) -> Callable[[_Subject], bool]:
-        search = pattern.search
-
-        def holds(subject: _Subject) -> bool:
-            for part in parts:
-                message = subject.message(part)
-                if message is not None and message.body is not None and search(subject.body(part)) is not None:
-                    return True
-            return False
-
-        return holds
+        return lambda subject: any(subject.has(part, pattern) for part in parts)
 
     return make
 
@@ -287,8 +285,20 @@ def _line(name: str, value: str) -> bytes:
     return f"{name}: {value}".encode("latin-1", "replace")
 
 
-def _content(body: Body | None) -> bytes:
-    return b"" if body is None else body.read()
+def _held(body: Body | None) -> bytes | None:
+    """Give a body whole; None for one that comes in pieces and is too long for that."""
+    if body is None:
+        return b""
+    if body.stream is None:
+        return body.read()
+    if body.size > HELD:
+        return None
+    data = bytearray()
+    for piece in body.stream():
+        data += piece
+        if len(data) > HELD:  # its source said less
+            return None
+    return bytes(data)
 
 
 def _types(headers: Headers) -> Iterable[bytes]:

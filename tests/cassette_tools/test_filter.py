@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cassette_tools import filter as filters
+from cassette_tools.body_search import HELD
 from cassette_tools.filter import LONGEST, MOST_LEVELS, OPERATORS, compile_filter
 from cassette_tools.interaction import Body, Interaction, Request, Response
 from recorder.errors import UsageError
@@ -312,6 +313,21 @@ class _CountedBody(Body):
     def _stream(self) -> Iterator[bytes]:
         self.reads += 1
         yield self._content if isinstance(self._content, bytes) else b""
+
+
+@pytest.mark.parametrize("said", [3 * HELD // 2, 5], ids=["true", "too small"])
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [("~bs needle & ~bs first", True), ("~bs first.*needle", False), ("~bs absent", False), ("~bs needle$", True)],
+)
+def test_a_body_too_long_to_be_held_is_searched_all_the_same(expression: str, result: bool, said: int) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"first"
+        yield from [bytes(HELD // 16)] * 24
+        yield b"needle"
+
+    response = Response(200, "OK", [], Body(stream=pieces, size=said))
+    assert compile_filter(expression)(Interaction(Request("GET", "http://a/", [], None), response), 1) is result
 
 
 @pytest.mark.parametrize(
