@@ -230,7 +230,7 @@ def test_a_picture_is_painted(kind: str, tmp_path: Path, open_page: Callable[...
     cassette = Cassette().get(body=b64decode(PICTURES[kind]), headers=[("Content-Type", "text/lies")]).end()
     page = ready(open_page(written(tmp_path, cassette), fragment="#/1"))
     canvas = page.get_by_role("img", name="Body of the response, a picture of 3 by 2 pixels")
-    page.wait_for_function("document.querySelector('.picture').width === 3")
+    page.wait_for_selector(".picture[width='3']")
     red, green, blue, alpha = canvas.evaluate("(c) => [...c.getContext('2d').getImageData(1, 1, 1, 1).data]")
     assert red > 150
     assert max(green, blue) < 120

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import random
 import re
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -34,7 +35,8 @@ ASK: Final = """async (expressions) => {
   for (const text of expressions) {
     try {
       const filter = language.compile(text, store.facts.operators);
-      const verdicts = await search.ask(text, filter, view.rows, () => {});
+      const { verdicts, undecided } = await search.ask(text, filter, view.rows, () => {});
+      if (undecided) throw new Error(text);
       found.push(view.rows.filter((row) => verdicts[row.place]).map((row) => row.number));
     } catch (error) {
       if (!(error instanceof language.WrongFilter)) throw error;
@@ -414,6 +416,19 @@ def test_a_newer_question_ends_an_older_one(tmp_path: Path, open_page: Callable[
     page.wait_for_selector('#grid[aria-busy="false"]', state="attached")
     assert numbers(page) == [2000]
     assert page.locator("#searching").text_content() == ""
+
+
+def test_a_pattern_that_takes_too_long_stops_nothing_and_is_told(tmp_path: Path, open_page: Callable[..., Tab]) -> None:
+    chance = random.Random(1)
+    cassette = Cassette()
+    for _ in range(2):
+        cassette.get(body=bytes(chance.choices(b"ab", k=65_000)), headers=[])
+    cassette.get(body=b"a" + b"b" * 1450 + b"c", headers=[])
+    page = ready(open_page(written(tmp_path, cassette.end())))
+    began = time.monotonic()
+    assert filtered(page, "~bs '(a|ab|abb)[ab]{1400,1490}c'") == [3]
+    assert time.monotonic() - began < 5
+    assert page.locator("#count").text_content() == ("1 of 3 interactions; the pattern takes too long for 2 more")
 
 
 def test_a_packed_cassette_is_searched_as_a_plain_one(tmp_path: Path, open_page: Callable[..., Tab]) -> None:

@@ -44,20 +44,18 @@
     readFilter();
     const answer = search.ask(filterText, filter, view.rows, (share) => {
       grid.element.setAttribute("aria-busy", "true");
-      $("searching").textContent = `looking into ${filter.late > 1 ? "bodies" : "headers"}: ${Math.round(100 * share)} %`;
+      $("searching").textContent = `looking into ${["rows", "headers", "bodies"][filter.late]}: ${Math.round(100 * share)} %`;
     });
-    const verdicts = answer instanceof Uint8Array ? answer : await whileBusy(answer);
-    if (verdicts) show(verdicts, keep);
+    const complete = answer instanceof Promise ? await whileBusy(answer) : answer;
+    if (complete) show(complete, keep);
   }
 
   async function whileBusy(answer) {
     grid.element.setAttribute("aria-busy", "true");
-    const verdicts = await answer;
-    if (verdicts) $("searching").textContent = ""; // else a newer question goes on
-    return verdicts;
+    return await answer; // null where a newer question goes on
   }
 
-  function show(verdicts, keep) {
+  function show({ verdicts, undecided }, keep) {
     const current = view.shown[grid.active];
     const within = view.from === null ? () => true : isWithinRange;
     view.shown = table.sorted(view.rows.filter((row) => verdicts[row.place] && within(row) && (!view.redacted || row.redacted > 0)));
@@ -72,7 +70,7 @@
     if (place < 0) grid.element.scrollTop = 0;
     table.showSort();
     showChips();
-    tellCount();
+    tellCount(undecided);
     table.renderRows();
     along.drawPlots();
   }
@@ -81,12 +79,14 @@
     return row.started !== null && row.started - view.span.first <= view.to && row.ended - view.span.first >= view.from;
   }
 
-  function tellCount() {
+  function tellCount(undecided) {
     const { rows, shown } = view;
     const of = shown.length === rows.length ? "" : ` of ${rows.length.toLocaleString("en")}`;
     const part = view.from === null ? "" : `, from ${offsetText(view.from)} to ${offsetText(view.to)}`;
     const bodies = filter.late > 1 && facts.cut ? ", by what of the bodies is in the page" : "";
-    $("count").textContent = `${shown.length.toLocaleString("en")}${of} ${rows.length === 1 ? "interaction" : "interactions"}${part}${bodies}`;
+    const slow = undecided ? `; the pattern takes too long for ${undecided.toLocaleString("en")} more` : "";
+    const noun = rows.length === 1 ? "interaction" : "interactions";
+    $("count").textContent = `${shown.length.toLocaleString("en")}${of} ${noun}${part}${bodies}${slow}`;
   }
 
   function showChips() {

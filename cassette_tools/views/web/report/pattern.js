@@ -5,16 +5,19 @@
 // of places (Thompson, 1968) that all move at once over the text, and sets that were met are remembered. What needs a
 // look back or around (`\1`, `(?=`, `(?<!`, `(?>`, `a*+`, `(?(1)`), and the flags L and x, is refused: WrongPattern.
 //
-// Bounds: LARGEST places in a pattern, KEPT_SETS sets remembered.
+// Bounds: LARGEST places in a pattern, KEPT_SETS sets remembered. A text that a large pattern takes longer than PATIENCE
+// for is given up: TooSlow.
 "use strict";
 
 const patterns = (() => {
-  const LARGEST = 4000;
+  const LARGEST = 2000;
+  const PATIENCE = 500; // milliseconds
   const KEPT_SETS = 1000;
   const MOST_REPEATS = 4294967295; // as Python's
   const DEEPEST = 200;
 
   class WrongPattern extends Error {}
+  class TooSlow extends Error {}
 
   const wrong = (said) => {
     throw new WrongPattern(said);
@@ -417,6 +420,10 @@ const patterns = (() => {
   class Machine {
     constructor(places, isBytes) {
       this.places = places;
+      this.answers = places.map(() => new Uint8Array(256)); // of tests, for each small code: 0 unknown, 1 no, 2 yes
+      this.marks = new Uint32Array(places.length); // of places that were reached, by the number of the step
+      this.steps = 0;
+      this.deadline = 0;
       this.isLetter = isBytes ? isWordByte : textual(WORD);
       this.forget();
     }
@@ -450,20 +457,29 @@ const patterns = (() => {
       if (here === true) return true;
       if (code === END) return false;
       const next = [];
-      for (const at of here) if (this.places[at][1](code)) next.push(at + 1);
+      for (const at of here) if (this.takes(at, code)) next.push(at + 1);
       if (this.sets.size > KEPT_SETS) this.forget();
       return this.setOf(next, after);
     }
 
+    takes(at, code) {
+      if (code > 255) return this.places[at][1](code);
+      const answers = this.answers[at];
+      if (!answers[code]) answers[code] = this.places[at][1](code) ? 2 : 1;
+      return answers[code] === 2;
+    }
+
     // Gives the places with a test that can be reached without a character, in order; true where "found" can.
     reached(set, after) {
-      const seen = new Set();
+      const mark = ++this.steps;
+      if (mark % 64 === 0 && performance.now() > this.deadline) throw new TooSlow("this text takes too long");
+      const { marks } = this;
       const waiting = [0, ...set.at];
       const tests = [];
       while (waiting.length) {
         const at = waiting.pop();
-        if (seen.has(at)) continue;
-        seen.add(at);
+        if (marks[at] === mark) continue;
+        marks[at] = mark;
         const place = this.places[at];
         if (place[0] === "found") return true;
         if (place[0] === "set") tests.push(at);
@@ -474,6 +490,7 @@ const patterns = (() => {
     }
 
     inBytes(bytes) {
+      this.deadline = performance.now() + PATIENCE;
       let set = this.first;
       const last = bytes.length - 1;
       for (let at = 0; at <= last; at++) {
@@ -488,6 +505,7 @@ const patterns = (() => {
     }
 
     inText(text) {
+      this.deadline = performance.now() + PATIENCE;
       let set = this.first;
       for (let at = 0; at < text.length; ) {
         const code = text.codePointAt(at);
@@ -509,12 +527,12 @@ const patterns = (() => {
   }
 
   // Gives a test: of text, or, with `isBytes`, of a Uint8Array; then the pattern stands for its UTF-8. `dotAll` and
-  // `lines` are re.DOTALL and re.MULTILINE. Throws WrongPattern.
+  // `lines` are re.DOTALL and re.MULTILINE. Throws WrongPattern; the test throws TooSlow.
   function compile(text, { isBytes = false, dotAll = false, lines = false } = {}) {
     const read = isBytes ? String.fromCharCode(...new TextEncoder().encode(text)) : text;
     const machine = new Machine(placesOf(new Reader(read, { isBytes, dotAll, lines }).read()), isBytes);
     return isBytes ? (bytes) => machine.inBytes(bytes) : (value) => machine.inText(value);
   }
 
-  return { compile, WrongPattern };
+  return { compile, TooSlow, WrongPattern };
 })();

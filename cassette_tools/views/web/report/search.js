@@ -1,52 +1,74 @@
 // Asks every row whether the filter takes it.
 //
-// Law: rows that can answer do so at once. For the others their details are unpacked block by block, between which the
-// page goes on; a newer question ends an older one. No question takes longer than the text it looks at (see pattern.js).
+// Law: no question stops the page for longer than a SLICE and one text (see pattern.js). Rows that can answer alone do so
+// first; for the others their details are unpacked, block by block. A newer question ends an older one.
 "use strict";
 
 const search = (() => {
   const SLICE = 40; // milliseconds, after which the page has its turn
 
   let asked = 0;
-  let known = null; // the last complete answer, by the text of the filter
+  let known = null; // the last complete answer
 
   const turn = () => new Promise((done) => setTimeout(done));
 
-  // Answers with one truth for each row: at once, or, where details are needed, later, as a promise that may be null
-  // where another question came meanwhile. `tell` hears which share was looked at.
+  // Answers with `verdicts`, one truth for each row, and `undecided`, of how many rows a pattern takes too long: at once,
+  // or as a promise where that takes more than a slice or needs details; it gives null where another question came
+  // meanwhile. `tell` hears which share was looked at.
   function ask(text, filter, rows, tell) {
-    asked++;
-    if (known?.text === text) return known.verdicts;
-    const verdicts = new Uint8Array(rows.length);
+    const ticket = ++asked;
+    if (known?.text === text) return known;
+    const answer = { text, verdicts: new Uint8Array(rows.length), undecided: 0 };
+    const work = walk(filter, rows, answer);
+    const first = work.next();
+    if (first.done) return (known = answer);
+    return goOn(work, first.value, ticket, answer, tell);
+  }
+
+  // Stops where it needs something: details, or, with a share, a turn of the page.
+  function* walk(filter, rows, answer) {
     const open = [];
-    for (const row of rows) {
-      const answer = filter.holds(row, undefined);
-      if (answer === undefined) open.push(row);
-      else verdicts[row.place] = answer ? 1 : 0;
-    }
-    if (!open.length) return keep(text, verdicts);
-    return lookInto(text, filter, open, verdicts, tell);
-  }
-
-  function keep(text, verdicts) {
-    known = { text, verdicts };
-    return verdicts;
-  }
-
-  async function lookInto(text, filter, open, verdicts, tell) {
-    const ticket = asked;
     let began = performance.now();
-    for (const [at, row] of open.entries()) {
-      const details = await store.detailsOf(row.place);
-      if (ticket !== asked) return null;
-      verdicts[row.place] = filter.holds(row, details) ? 1 : 0;
-      if (performance.now() - began < SLICE) continue;
-      tell(at / open.length);
-      await turn();
-      if (ticket !== asked) return null;
+    const isLate = () => performance.now() - began > SLICE;
+    for (const row of rows) {
+      const verdict = decide(filter, row, undefined, answer);
+      if (verdict === undefined) open.push(row);
+      if (!isLate()) continue;
+      yield { share: 0 };
       began = performance.now();
     }
-    return keep(text, verdicts);
+    for (const [at, row] of open.entries()) {
+      const details = yield { details: row.place };
+      decide(filter, row, details, answer);
+      if (!isLate()) continue;
+      yield { share: at / open.length };
+      began = performance.now();
+    }
+  }
+
+  function decide(filter, row, details, answer) {
+    try {
+      const verdict = filter.holds(row, details);
+      if (verdict) answer.verdicts[row.place] = 1;
+      return verdict;
+    } catch (error) {
+      if (!(error instanceof patterns.TooSlow)) throw error;
+      answer.undecided++;
+      return false;
+    }
+  }
+
+  async function goOn(work, first, ticket, answer, tell) {
+    for (let wanted = first; wanted; ) {
+      let given;
+      if (wanted.details === undefined) {
+        tell(wanted.share);
+        await turn();
+      } else given = await store.detailsOf(wanted.details);
+      if (ticket !== asked) return null;
+      wanted = work.next(given).value;
+    }
+    return (known = answer);
   }
 
   return { ask };
