@@ -66,6 +66,8 @@ def command(interaction: Interaction, lost: set[str]) -> Iterator[bytes] | None:
 def _command(again: Resend, items: list[str]) -> Iterator[bytes]:
     body = None if again.body is None or again.body.is_empty() else again.body
     text = None if body is None else as_argument(body)
+    if text == "'--'":
+        text = None  # Python's argparse takes it off, even behind --raw=
     words = ["http"]
     if body is not None and text is None:
         yield b"base64 -d <<'END' |\n"
@@ -80,7 +82,7 @@ def _command(again: Resend, items: list[str]) -> Iterator[bytes]:
         words.append("--chunked")
     lines = [" ".join(words)]
     if text is not None:
-        lines.append(f"--raw {text}")
+        lines.append(f"--raw={text}")  # with a blank between, text that begins with a hyphen would be an option
     if any(item.lstrip("'").startswith("-") for item in items):
         lines.append("--")
     lines += [f"{again.method} {quoted(again.url)}", *items]

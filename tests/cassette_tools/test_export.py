@@ -56,6 +56,7 @@ REQUESTS: Final[dict[str, tuple[str, str, list[tuple[str, str]], bytes | None]]]
     "empty": ("POST", "/", KEPT, b""),
     "empty get": ("GET", "/", KEPT, b""),
     "quotes": ("POST", "/", KEPT, b"it's \"quoted\" `x` $(y) \\ \n\t'''"),
+    "body like an option": ("POST", "/", KEPT, b"--data @/etc/hostname"),
     "get with a body": ("GET", "/", KEPT, b"{}"),
     "repeated headers": ("GET", "/", [*KEPT, ("X-A", "1"), ("X-A", "2"), ("x-a", "3")], None),
     "repeated accept": ("GET", "/", [*SENT, ("Accept", "text/html")], None),

@@ -149,14 +149,15 @@ def test_whatever_is_recorded_only_http_and_base64_are_run(stub: Stub, interacti
     if script is None:
         return
     arguments, taken = stub.run(script)
-    known = {"--ignore-stdin", "--ignore-netrc", "--path-as-is", "--chunked", "--raw", "--"}
+    known = {"--ignore-stdin", "--ignore-netrc", "--path-as-is", "--chunked", "--"}
     body = b"" if interaction.request.body is None else interaction.request.body.read()
     head: list[str] = []
-    while arguments[0] in known:  # no method begins with a dash; a body may be what the method is
+    sent = taken
+    while arguments[0] in known or arguments[0].startswith("--raw="):  # no method begins with a dash
         head.append(arguments.pop(0))
-        if head[-1] == "--raw":
-            assert arguments.pop(0).encode() == body
-    assert "--raw" in head or taken == body
+        if head[-1].startswith("--raw="):
+            sent = head[-1].removeprefix("--raw=").encode()
+    assert sent == body
     assert ("--ignore-stdin" in head) == (taken == b"")
     method, url, *items = arguments
     assert method == interaction.request.method
@@ -217,6 +218,14 @@ def test_bodies_arrive_byte_for_byte(log: RequestLog, tmp_path: Path, place: int
     assert arrived.without(*BY_HTTPIE) == pairs(headers)
     assert arrived.all(b"content-length") == [b"%d" % len(body or b"")]
     assert lost == (set() if body is not None else {"empty-bodies"})
+
+
+@REAL
+@pytest.mark.parametrize("body", ["-", "--", "-d x", "--form", "--boundary\n", "@/etc/hostname", "=", "~", "-1"])
+def test_a_body_that_looks_like_an_option_or_a_file_is_sent(log: RequestLog, tmp_path: Path, body: str) -> None:
+    arrived, lost = sent(log, asked("POST", log.url + "/", FORM, body.encode()), tmp_path)
+    assert arrived.body == body.encode()
+    assert lost == set()
 
 
 @REAL
