@@ -247,8 +247,9 @@ def _in_octal(data: bytes) -> str:
     return "'" + _ODD.sub(lambda found: b"\\%03o" % found[0][0], data).decode("ascii") + "'"
 
 
-_ODD: Final = re.compile(rb"\A-|[^ !#$&(-\[\]-~]")
-"""What is not written as it is: %, quotes, backslashes, all beyond printable ASCII, and what begins an option."""
+_ODD: Final = re.compile(rb"\A-|[^ #$&(-\[\]-~]")
+"""What is not written as it is: %, quotes, backslashes, all beyond printable ASCII, what begins an option, and the !
+that an interactive shell takes for its history inside double quotes."""
 
 
 def _sniff(_: Head) -> int:

@@ -345,7 +345,9 @@ def test_a_long_body_is_written_piece_by_piece() -> None:
 
 
 def test_text_is_quoted_readably_where_it_can_be() -> None:
-    assert [quoted(text) for text in ("GET", "a b", "it's", "", "-x", "caf\xc3\xa9", "caf\xe9'%", "--x\xe9")] == [
+    assert [
+        quoted(text) for text in ("GET", "a b", "it's", "", "-x", "caf\xc3\xa9", "caf\xe9'%", "--x\xe9", "!\xe9")
+    ] == [
         "GET",
         "'a b'",
         "'it'\\''s'",
@@ -354,6 +356,7 @@ def test_text_is_quoted_readably_where_it_can_be() -> None:
         "'caf\xe9'",
         "\"$(printf 'caf\\351\\047\\045')\"",
         "\"$(printf '\\055-x\\351')\"",
+        "\"$(printf '\\041\\351')\"",
     ]
 
 
