@@ -187,3 +187,34 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkey
     assert cli.run(["report", str(path), "--force"]) == 2
     assert page.read_text() == "mine"
     assert len(list(tmp_path.iterdir())) == 2
+
+
+STOPPED = """
+import os, signal, sys
+if hasattr(os, "O_TMPFILE"):
+    del os.O_TMPFILE  # as on a network file system
+from cassette_tools import cli
+from cassette_tools.views import report as view
+real = view.pieces
+def stopped(*given, **named):
+    yield from real(*given, **named)
+    assert len(os.listdir(os.path.dirname(sys.argv[1]))) == 2
+    os.kill(os.getpid(), signal.SIGTERM)
+    yield b""
+view.pieces = stopped
+sys.exit(cli.run(["report", sys.argv[1]]))
+"""
+
+
+def test_a_report_that_is_told_to_stop_leaves_no_part_of_a_page(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", STOPPED, str(small(tmp_path))],
+        env=environment(),
+        cwd=ROOT,
+        capture_output=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert run.returncode != 0
+    assert b"AssertionError" not in run.stderr
+    assert [entry.name for entry in tmp_path.iterdir()] == ["c.jsonl"]
