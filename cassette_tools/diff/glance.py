@@ -58,7 +58,9 @@ def compared_json(old: str, new: str, rules: Rules, part: Part) -> Compared | No
         return None
     leaves: list[_Leaf] = []
     try:
-        _look_at(orjson.loads(old), orjson.loads(new), site_of(rules, part), None, leaves)
+        here, there = orjson.loads(old), orjson.loads(new)
+        if here != there:
+            _look_at(here, there, site_of(rules, part), None, leaves)
     except (orjson.JSONDecodeError, RecursionError, _UnlikeError):
         return None
     if not leaves or not _differ_in(old, new, leaves):

@@ -652,9 +652,13 @@ _HIDDEN_AFTER: Final = (
     r"(?P<after>(?:value|content)=[\"'])(?P<ahead>[^\"'<>]{1,500})"
     r"(?=[\"'][^<>]{0,200}?\s(?:name|property)=[\"'](?P<last>[\w.:\[\]-]{1,80})[\"'])"
 )
+# Each begins with a letter as it is: so `re` passes over what begins with none of these.
+_TELLING: Final = (
+    "csrf|Csrf|CSRF|xsrf|Xsrf|XSRF|nonce|Nonce|NONCE|token|Token|TOKEN|request_?[Ii]d|Request_?I[dD]|REQUEST_?ID"
+)
 # What a script is given: `window.__CSRF__ = "8f3a..."`, `csrfToken: '...'`.
 _ASSIGNED: Final = (
-    r"(?P<said>(?<![\w$-])(?P<called>[\w$-]{0,30}?(?i:csrf|xsrf|nonce|token|request_?id)[\w$-]{0,20})"
+    r"(?P<said>(?<![\w$-])(?P<called>[\w$-]{0,30}?(?:" + _TELLING + r")[\w$-]{0,20})"
     r"[\"']?\s{0,3}[:=]\s{0,3}[\"'])(?P<told>[^\"'<>\\\s]{6,500})(?=[\"'])"
 )
 _LOCATOR: Final = r"(?P<locator>(?<=/query/)01g[0-9A-Za-z]{12,15}(?=-\d))"  # of Salesforce
@@ -664,25 +668,34 @@ _DRAWN: Final = (
 )
 _ASK: Final = r"(?P<ask>[?&](?:amp;)?(?P<param>(?:\$|%24)?[A-Za-z0-9_.~-]{1,60})=)(?P<given>[^?&\s\"'<>#\\]{1,4000})"
 
-_SPAN: Final = re.compile(
+_ALWAYS: Final = (
     f"{_DATE}|{_BASIC}|{_HTTP}|{_LOG}|{_UUID}|{_JWT}|{_PLACEHOLDER}|{_PORT}|{_ADDRESS}|{_POLICY_NONCE}|{_HIDDEN}"
-    f"|{_HIDDEN_AFTER}|{_ASSIGNED}|{_ASK}|{_LOCATOR}|{_DRAWN}"
+    f"|{_HIDDEN_AFTER}|{_ASK}|{_LOCATOR}"
 )
+_CALLED: Final = re.compile(_TELLING)
+_JOINED: Final = re.compile("[_-][A-Za-z0-9]{14}")
+
+
+@lru_cache(maxsize=4)
+def _pattern(*, called: bool, joined: bool) -> re.Pattern[str]:
+    """Give the pattern of all, for a text that has or has not what the two need that are looked for at each word."""
+    return re.compile(_ALWAYS + f"|{_ASSIGNED}" * called + f"|{_DRAWN}" * joined)
+
+
 _MOMENT: Final = re.compile(
     rf"(?!1970-01-01){_YEAR}-{_MONTH_NUMBER}-{_DAY}T(?!00:00:00(?:\.0+)?Z){_CLOCK}:[0-5]\d(?:\.\d{{1,9}})?Z"
 )
 _WHOLE_UUID: Final = re.compile(_UUID)
 _MAYBE: Final = re.compile(
     r"\d[T:t -]\d|\d-[0-9a-fA-F]{4}|eyJ|REDACTED-|redacted-|[=:( ]0x|nonce|[?&][\w.;~-]+=|\bname=|:\d|%3A"
-    r"|[a-fA-F]-[0-9a-fA-F]{4}-|\d'?, \d|port=|\d(?:\+|%20)\d|/[A-Z]|(?i:csrf|xsrf|token|request_?id)"
-    r"|[_-][A-Za-z0-9]{14}|/query/01g"
+    r"|[a-fA-F]-[0-9a-fA-F]{4}-|\d'?, \d|port=|\d(?:\+|%20)\d|/[A-Z]|/query/01g"
 )
-"""What any of these has; quick to look for."""
+"""What any of these has, or `_CALLED` or `_JOINED`; quick to look for."""
 
 
 def _settled_spans(text: str, kept: frozenset[str] = _NOTHING) -> Settled:
     """Settle what is volatile within a text, but for the rules that are `kept`."""
-    if _MAYBE.search(text) is None:
+    if _MAYBE.search(text) is None and _CALLED.search(text) is None and _JOINED.search(text) is None:
         return Settled(text)
     out: list[str] = []
     found: list[tuple[str, str]] = []
@@ -700,7 +713,8 @@ def _settled_spans(text: str, kept: frozenset[str] = _NOTHING) -> Settled:
 
 def _spans(text: str, kept: frozenset[str]) -> Iterator[tuple[int, int, str, str]]:
     """Give what is volatile within a text, from left to right: start, end, mark and rule."""
-    for match in _SPAN.finditer(text):
+    called, joined = _CALLED.search(text) is not None, _JOINED.search(text) is not None
+    for match in _pattern(called=called, joined=joined).finditer(text):
         group = match.lastgroup or ""
         if group in _NAME_OF_SPAN:
             yield from _named_span(match, *_NAME_OF_SPAN[group])

@@ -553,7 +553,22 @@ def test_hostile_texts_take_linear_time() -> None:
         settled_text(text)
         return process_time() - begun
 
-    for piece in ("?a=", "name='", "eyJaaaaaaaaa.", "2026-11-23T", "REDACTED-a-", "nonce-", "<x name='a' ", "Mon, "):
+    for piece in (
+        "?a=",
+        "name='",
+        "eyJaaaaaaaaa.",
+        "2026-11-23T",
+        "REDACTED-a-",
+        "nonce-",
+        "<x name='a' ",
+        "Mon, ",
+        "value='a ",
+        "token",
+        "csrf_",
+        "a_Bc",
+        "cus_AaAaAaAaAaAaAa-",
+        "token='aB1",
+    ):
         cost(piece * 100)
         half, whole = cost(piece * 10_000), cost(piece * 20_000)
         assert whole < 6 * half + 0.2, piece
@@ -600,3 +615,15 @@ def test_nearly_all_ids_of_the_usual_forms_are_taken() -> None:
     for lead, length in (("cus_", 14), ("pi_3", 23), ("chatcmpl-", 29), ("msg_01", 22), ("call_", 24)):
         drawn = [lead + "".join(numbers.choice(letters) for _ in range(length)) for _ in range(1_000)]
         assert sum(blanked(one) == blanked(f"{lead}{'aB3x9Zk1' * 9}"[: len(one)]) for one in drawn) > 960, lead
+
+
+@pytest.mark.parametrize("name", ["etag", "token", "cursor", "id", "customer", "state"])
+@pytest.mark.parametrize(
+    "text", ["A" * 4_096, "aB" * 2_048, "1a" * 2_048, "a/" * 2_048, "A1b/" * 1_024 + "!", "a_" * 2_048]
+)
+def test_hostile_values_take_little_time(name: str, text: str) -> None:
+    from time import process_time
+
+    begun = process_time()
+    volatile._settled_short.__wrapped__(text, name)
+    assert process_time() - begun < 0.1
