@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cassette_tools.counting import MALFORMED, bad_line, status_number
 from cassette_tools.shell_word import shell_word
@@ -25,6 +25,9 @@ __all__ = ["LINE_TYPES", "Entry", "entries", "find"]
 
 LINE_TYPES = ("header", "interaction")
 """The line types that a listing wants."""
+
+_LARGEST: Final = (1 << 63) - 1
+"""Bytes. What is said to be larger is no size: no file system holds it, and JSON writers refuse it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,12 @@ def _began(head: Mapping[str, Any]) -> datetime | None:
 
 def _size(part: Mapping[str, Any]) -> int | None:
     body = part.get("body")
-    return None if body is None else int(body["size"])
+    if body is None:
+        return None
+    size = int(body["size"])
+    if not 0 <= size <= _LARGEST:
+        raise ValueError("no size")
+    return size
 
 
 def _text(value: object) -> str:

@@ -290,16 +290,22 @@ def dumped(value: object, option: int = 0) -> str:
         dumped = orjson.dumps(value, option=option)
     except TypeError:
         # A lone surrogate: a file name that is no UTF-8. It is written as the escape of its byte.
-        dumped = orjson.dumps(_without_surrogates(value), option=option)
+        # Or a sum of sizes that lie, beyond 64 bits: it becomes a float, as such numbers do wherever they are read.
+        dumped = orjson.dumps(_writable(value), option=option)
     return json_safe(dumped.decode())
 
 
-def _without_surrogates(value: Any) -> Any:  # noqa: ANN401 - a value of JSON
+_BITS: Final = 63
+
+
+def _writable(value: Any) -> Any:  # noqa: ANN401 - a value of JSON
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, int) and value.bit_length() > _BITS:
+        return float(value)
     if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(one) for key, one in value.items()}
-    return [_without_surrogates(one) for one in value] if isinstance(value, list | tuple) else value
+        return {_writable(key): _writable(one) for key, one in value.items()}
+    return [_writable(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _is_utf8(pieces: Iterable[bytes]) -> bool:

@@ -63,6 +63,9 @@ def test_a_number_beyond_the_last_says_which_is_the_last(count: int, told: str) 
         {"error": {"phase": "body"}},
         {"error": {"phase": "body", "type": None}},
         {"timings_ms": {"total": "x"}},
+        {"request": {"method": "GET", "url": "u", "body": {"size": -1}}},
+        {"request": {"method": "GET", "url": "u", "body": {"size": 10.0**20}}},
+        {"response": {"status": 200, "body": {"size": "9" * 400}}},
     ],
 )
 def test_a_malformed_line_is_refused_with_its_number(changes: dict[str, Any]) -> None:

@@ -544,6 +544,18 @@ def test_every_key_of_the_json_is_documented(path: Path, capsys: pytest.CaptureF
     assert undocumented == set()
 
 
+@pytest.mark.parametrize("way", [[], ["--stats"]])
+def test_sums_beyond_64_bits_become_floats(tmp_path: Path, way: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    cassette = Cassette()
+    for _ in range(3):
+        cassette.get(body=b"12345678")
+    path = tmp_path / "c.jsonl"
+    path.write_bytes(cassette.end().data().replace(b'"size":8,', b'"size":9000000000000000000,'))
+    printed = run(capsys, path, "--json", *way)
+    assert re.search(r'"(?:stored|bytes_received)":2\.7e\+19', printed)
+    json.loads(printed)
+
+
 def test_means_do_not_tell_in_which_order_numbers_were_added(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
