@@ -67,9 +67,11 @@ def visible(text: str, *, lines: bool = False) -> str:
     With `lines` a line feed and a tab stay as they are, for text that is shown over several lines. A backslash of the
     text itself is not doubled: the result is for eyes, not for parsing. Never raises.
     """
-    if text.isascii() and text.isprintable():
+    if not text.isascii():
+        return (_HIDDEN_BUT_LINES if lines else _ANY_HIDDEN).sub(_written_out, text)
+    if text.isprintable():
         return text
-    return (_HIDDEN_BUT_LINES if lines else _ANY_HIDDEN).sub(_written_out, text)
+    return (_HIDDEN_BUT_LINES_ASCII if lines else _ANY_HIDDEN_ASCII).sub(_written_out, text)
 
 
 def json_safe(text: str) -> str:
@@ -85,7 +87,7 @@ def json_safe(text: str) -> str:
 
 def writable_to_terminal(text: str) -> bool:
     """Tell whether `text` may go to a terminal as it is: whether `visible(text, lines=True)` changes nothing."""
-    return _HIDDEN_BUT_LINES.search(text) is None
+    return (_HIDDEN_BUT_LINES_ASCII if text.isascii() else _HIDDEN_BUT_LINES).search(text) is None
 
 
 def _written_out(match: re.Match[str]) -> str:
@@ -109,11 +111,25 @@ def _utf16(code: int) -> Iterator[int]:
         yield 0xDC00 + ((code - 0x10000) & 0x3FF)
 
 
-def _pattern(*, without: str = "") -> re.Pattern[str]:
-    """Compile the class of hidden characters; `without` names characters to leave out of it."""
-    spared = "".join(f"(?!{re.escape(character)})" for character in without)
-    members = "".join(f"{_in_class(first)}-{_in_class(last)}" for first, last in _HIDDEN)
-    return re.compile(f"{spared}[{members}]")
+def _pattern(*, without: str = "", below: int = 0x110000) -> re.Pattern[str]:
+    """Compile the class of hidden characters below `below`; `without` names characters to leave out of it."""
+    members = "".join(
+        f"{_in_class(first)}-{_in_class(last)}"
+        for first, last in _ranges(sorted(map(ord, without)))
+        if first <= last and first < below
+    )
+    return re.compile(f"[{members}]")
+
+
+def _ranges(spared: list[int]) -> Iterator[tuple[int, int]]:
+    """Give the hidden ranges with what is spared taken out of them."""
+    for first, last in _HIDDEN:
+        start = first
+        for code in spared:
+            if start <= code <= last:
+                yield start, code - 1
+                start = code + 1
+        yield start, last
 
 
 def _in_class(code: int) -> str:
@@ -122,4 +138,7 @@ def _in_class(code: int) -> str:
 
 _ANY_HIDDEN: Final = _pattern()
 _HIDDEN_BUT_LINES: Final = _pattern(without="\n\t")
+# Small classes are several times as quick, and most text is ASCII.
+_ANY_HIDDEN_ASCII: Final = _pattern(below=0x80)
+_HIDDEN_BUT_LINES_ASCII: Final = _pattern(without="\n\t", below=0x80)
 _HIDDEN_IN_JSON: Final = _pattern(without="\n\t\r")

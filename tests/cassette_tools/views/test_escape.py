@@ -86,3 +86,11 @@ def test_json_keeps_its_value_and_loses_what_drives_a_terminal(value: object) ->
         safe = json_safe(document)
         assert json.loads(safe) == json.loads(document)
         assert all(one == "\n" or unicodedata.category(one) not in HIDDEN_CATEGORIES for one in safe)
+
+
+@pytest.mark.parametrize("lines", [False, True])
+def test_text_of_ascii_is_shown_as_it_is_beside_other_text(lines: bool) -> None:
+    for code in range(0x80):
+        text = f"a{chr(code)}"
+        assert visible(text, lines=lines) + "\xe9" == visible(text + "\xe9", lines=lines)
+        assert writable_to_terminal(text) == writable_to_terminal(text + "\xe9")
