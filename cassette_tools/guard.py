@@ -78,7 +78,7 @@ class Report:
 
     `size`: bytes that were looked at, unpacked. `skipped`: it is no cassette. `findings`: at most MOST_FINDINGS of
     them, in the order of lines; `more`: how many are not listed. `trouble`: why a part, or all, could not be read.
-    `lines`: it is a cassette of this toolkit.
+    `is_cassette`: `ctools resanitize` can take out what was found, or tells how.
     """
 
     path: str
@@ -87,7 +87,7 @@ class Report:
     findings: tuple[Finding, ...] = ()
     more: int = 0
     trouble: str | None = None
-    lines: bool = False
+    is_cassette: bool = False
 
 
 class Guard:
@@ -159,7 +159,7 @@ class Guard:
             findings=tuple(sorted(findings, key=lambda one: (one.line, one.column))),
             more=more,
             trouble=trouble,
-            lines=file.ours,
+            is_cassette=file.is_cassette,
         )
 
     def _search(self, piece: Piece) -> tuple[list[Found], str | None]:

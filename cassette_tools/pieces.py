@@ -94,7 +94,6 @@ class Cut(NamedTuple):
 
     pieces: Iterator[Piece]
     is_cassette: bool
-    ours: bool = False
 
 
 _SNIFF: Final = 1 << 16
@@ -122,7 +121,7 @@ def cut(bytes_: Bytes) -> Cut | None:
     if bare[:1] not in (b"{", b"["):
         return _yaml(bytes_, head)
     if _OURS.match(bare):
-        return Cut(_lines(bytes_, head), is_cassette=True, ours=True)
+        return Cut(_lines(bytes_, head), is_cassette=True)
     if _is_lines(bare):
         mark = _FOREIGN if bare.startswith(_FOREIGN) else _INTERACTION
         is_cassette = _JSON_CASSETTE.search(head) is not None or b'"request"' in head

@@ -68,6 +68,7 @@ _TOKEN_URL: Final = re.compile(
 
 _STRING: Final = rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
 _JSON_VALUE: Final = re.compile(_STRING + rb"(?![ \t\r\n]*:)", re.DOTALL)
+_ESCAPED_QUOTE: Final = re.compile(rb'\\++"')
 _PAIR: Final = re.compile(
     rb"\[[ \t\r\n]*" + _STRING + rb"[ \t\r\n]*,[ \t\r\n]*" + _STRING + rb"[ \t\r\n]*\]", re.DOTALL
 )
@@ -149,7 +150,8 @@ class Suspicion:
             return True
         values = [text]
         if text[:1] in (b"[", b"{") and len(text) <= _LONGEST_LIST:
-            values = [match[1] for match in _JSON_VALUE.finditer(text)]
+            # Within a string its quotes are escaped, once or more often.
+            values = [match[1] for match in _JSON_VALUE.finditer(_ESCAPED_QUOTE.sub(b'"', text))]
         return all(is_stand_in(value) or self._is_masked_header(name, value) for value in values)
 
     def _is_masked_header(self, name: str, value: bytes) -> bool:

@@ -57,9 +57,9 @@ def scan(
         ctools scan recording.har
         ctools scan --json - < cassette.yaml
 
-    Files are YAML, JSON, JSON Lines and HAR, also as .gz and .zst. In a folder only cassettes are looked into, which
-    their content tells; hidden folders, node_modules and virtual environments are passed over. A file that is named
-    is looked into whatever it is.
+    Files are of every format that is read here: YAML, JSON, JSON Lines, HAR, TOML and flows of mitmproxy, also as .gz
+    and .zst. In a folder only cassettes are looked into, which their content tells; hidden folders, node_modules and
+    virtual environments are passed over. A file that is named is looked into whatever it is.
 
     A finding is a line: PATH:LINE:COLUMN: RULE PLACE (interaction N). Exit codes: 0 nothing found, 1 secrets found,
     2 a file could not be read, or only as text.

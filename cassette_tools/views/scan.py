@@ -33,7 +33,7 @@ class Tally:
         self.findings = 0
         self.leaking = 0
         self.trouble = 0
-        self.lines: list[str] = []
+        self.cassettes: list[str] = []
         self.others = 0
         self.kept: list[Report] = []
 
@@ -49,8 +49,8 @@ class Tally:
         self.trouble += report.trouble is not None
         if count:
             self.leaking += 1
-            if report.lines:
-                self.lines.append(report.path)
+            if report.is_cassette and report.path != "-":
+                self.cassettes.append(report.path)
             else:
                 self.others += 1
         if keep and (count or report.trouble):
@@ -82,15 +82,12 @@ def show_tally(tally: Tally, unproven: Sequence[str]) -> None:
         _say(f"not looked for with certainty: {visible('; '.join(unproven))}")
     if not tally.findings:
         return
-    if tally.lines:
-        named = [shell_word(path) for path in tally.lines[:_MOST_NAMED]]
-        more = " ..." if len(tally.lines) > _MOST_NAMED else ""
+    if tally.cassettes:
+        named = [shell_word(path) for path in tally.cassettes[:_MOST_NAMED]]
+        more = " ..." if len(tally.cassettes) > _MOST_NAMED else ""
         _say(f"take them out: ctools resanitize --in-place {' '.join(named)}{more}")
     if tally.others:
-        _say(
-            "cassettes of other tools: filter while recording (vcrpy: filter_headers, filter_query_parameters, "
-            "before_record_response) and record again, or replace the values by hand"
-        )
+        _say("elsewhere: replace the values by hand, or filter while recording and record again")
     _say("a secret that was committed or shared stays known: revoke it and make a new one")
 
 

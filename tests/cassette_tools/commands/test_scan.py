@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -17,10 +18,10 @@ import yaml
 
 from cassette_tools import sweep as sweep_module
 from cassette_tools.commands.scan import scan
-from cassette_tools.guard import Report
+from cassette_tools.guard import SUFFIXES, Report
 from cassette_tools.sweep import File, Sweep, files_of
 from recorder.redact.policy import Policy, Secret
-from tests.cassette_tools.running import ctools, ctools_on_terminal, environment
+from tests.cassette_tools.running import ctools, ctools_on_terminal, ctools_started, environment
 from tests.cassette_tools.test_guard import FORMATS, LEAKS, POLICY, SECRET, Exchange
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -49,19 +50,28 @@ def test_a_finding_is_one_line_and_the_summary_is_on_stderr(folder: Path) -> Non
     done = ctools("scan", "tests/cassettes/vcrpy.yaml", cwd=folder)
     assert done.text == "tests/cassettes/vcrpy.yaml:24:16: header:authorization request.headers (interaction 2)\n"
     assert done.errors == (
-        "1 secret in 1 file\n"
-        "cassettes of other tools: filter while recording (vcrpy: filter_headers, filter_query_parameters, "
-        "before_record_response) and record again, or replace the values by hand\n" + ROTATE
+        f"1 secret in 1 file\ntake them out: ctools resanitize --in-place tests/cassettes/vcrpy.yaml\n{ROTATE}"
     )
     assert done.code == 1
 
 
-def test_the_next_step_for_a_cassette_of_ours_is_resanitize_and_it_helps(folder: Path) -> None:
-    path = folder / "tests" / "cassettes" / "ours.jsonl"
+@pytest.mark.parametrize(
+    "name", ["ours.jsonl", "vcrpy.yaml", "oldest.yaml", "cassetter.toml", "har.har", "killed.jsonl.tmp"]
+)
+def test_the_next_step_for_a_cassette_is_resanitize_and_it_helps(folder: Path, name: str) -> None:
+    path = folder / "tests" / "cassettes" / name
+    path.write_bytes(FORMATS[name]([Exchange(), LEAKS["bearer"][0]]))
     done = ctools("scan", path, cwd=folder)
     assert done.errors == f"1 secret in 1 file\ntake them out: ctools resanitize --in-place {path}\n{ROTATE}"
     assert ctools("resanitize", "--in-place", path, cwd=folder).code == 0
     assert ctools("scan", path, cwd=folder).code == 0
+
+
+def test_the_next_step_for_what_is_no_cassette_is_work_by_hand(folder: Path) -> None:
+    (folder / "notes.yaml").write_text("password: hunter2-horse\n")
+    by_hand = "elsewhere: replace the values by hand, or filter while recording and record again\n"
+    assert ctools("scan", "notes.yaml", cwd=folder).errors == f"1 secret in 1 file\n{by_hand}{ROTATE}"
+    assert by_hand in ctools("scan", "-", cwd=folder, stdin=FORMATS["vcrpy.yaml"]([LEAKS["bearer"][0]])).errors
 
 
 def test_a_folder_is_searched_for_cassettes_and_nothing_else(folder: Path) -> None:
@@ -295,10 +305,10 @@ def test_ctrl_c_ends_it_with_130(tmp_path: Path) -> None:
 def test_one_small_file_takes_no_time(folder: Path) -> None:
     took = []
     for _ in range(3):
-        begun = time.monotonic()
-        assert ctools("scan", folder / "clean.yaml").code == 0
-        took.append(time.monotonic() - begun)
-    assert min(took) < 2.0
+        begun = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        assert ctools_started("scan", folder / "clean.yaml").code == 0
+        took.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begun)
+    assert 0 < min(took) < 2.0  # of the processor: others may be at work, too
 
 
 def test_nothing_heavy_is_loaded_for_a_clean_file(folder: Path) -> None:
@@ -336,7 +346,7 @@ def test_the_hook_says_what_pre_commit_asks_for() -> None:
     }
     assert hook["language"] == "python"
     pattern = re.compile(hook["files"])
-    for name in ("a.yaml", "tests/b.YML", "c.json", "d.jsonl", "e.har", "f.yaml.gz", "g.jsonl.zst"):
+    for name in ("a.yaml", "tests/b.YML", "g.jsonl.zst", *(f"a{suffix}" for suffix in SUFFIXES)):
         assert pattern.search(name), name
     for name in ("a.py", "yaml", "b.json5", "c.yaml.txt", "d.gz"):
         assert not pattern.search(name), name
