@@ -28,6 +28,7 @@ LONGEST: Final = 16_384
 """Characters of one recorded value (a header, a URL, a message) that are shown. rich takes long for more."""
 
 _NARROWEST: Final = 20
+_WIDEST: Final = 1_000  # COLUMNS may say anything, and lines are filled up to the width
 _BLOCKS: Final = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588\u2502\u2026"
 
 
@@ -66,7 +67,7 @@ class Page:
             soft_wrap=True,
             color_system=None if os.environ.get("NO_COLOR") else "auto",
         )
-        self.width = max(_NARROWEST, self.console.width) if self.is_terminal else None
+        self.width = min(max(_NARROWEST, self.console.width), _WIDEST) if self.is_terminal else None
         self.unicode = _can_encode(stream, _BLOCKS)
         self.ellipsis = "\u2026" if self.unicode else "..."
 

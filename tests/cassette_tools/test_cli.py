@@ -321,3 +321,13 @@ def test_an_interrupt_that_whoever_started_it_ignores_stays_ignored() -> None:
             process.kill()
             process.wait()
     assert (process.returncode, out.decode()) == (0, f"ctools {__version__}\n")
+
+
+@pytest.mark.parametrize("columns", ["99999999999", "-5", "0", "nan"])
+def test_a_width_that_no_terminal_has_is_no_trouble(tmp_path: Path, columns: str) -> None:
+    old = Cassette().get("http://127.0.0.1/a", body=b'{"a":1}').end().write(tmp_path / "old.jsonl")
+    new = Cassette().get("http://127.0.0.1/a", body=b'{"a":2}').end().write(tmp_path / "new.jsonl")
+    done = ctools_on_terminal("diff", old, new, COLUMNS=columns)
+    assert done.code == 1
+    assert b"Traceback" not in done.out
+    assert max(map(len, done.out.split(b"\r\n"))) < 2_000
