@@ -2,7 +2,7 @@
 
 Law: it is forked, so that it has all that this one has, and works with files of its own: two processes that share an
 open file share its position. Whatever happens to it, nothing is lost: `receive` says that there is no more, and the
-caller does that work itself. It ends when nobody reads what it gives.
+caller does that work itself. It ends when nobody reads what it gives, and soon after this process, however that ends.
 
 Memory: one value, and what the pipe between them holds (1 MiB). Of the caller's memory it has what it writes to.
 """
@@ -20,10 +20,13 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
 
 __all__ = ["OtherProcess", "can_fork"]
 
 _PIPE: Final = 1 << 20
+_LOOKS_EVERY: Final = 1.0
+"""Seconds after which the other process looks whether this one is still there: a killed one says no farewell."""
 
 
 def can_fork() -> bool:
@@ -48,6 +51,7 @@ class OtherProcess:
         source, target = os.pipe()
         with suppress(OSError, AttributeError):  # a small pipe does, too
             fcntl.fcntl(target, fcntl.F_SETPIPE_SZ, _PIPE)
+        parent = os.getpid()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)  # the bar of progress is another thread
@@ -58,7 +62,7 @@ class OtherProcess:
             raise
         if not self._pid:
             os.close(source)
-            _serve(work, send or _send, target)
+            _serve(work, send or _send, target, parent)
         os.close(target)
         self._file: IO[bytes] | None = os.fdopen(source, "rb")
 
@@ -84,10 +88,11 @@ class OtherProcess:
             os.waitpid(self._pid, 0)
 
 
-def _serve(work: Callable[[], Iterator[Any]], send: Callable[[Any, IO[bytes]], None], target: int) -> None:
+def _serve(work: Callable[[], Iterator[Any]], send: Callable[[Any, IO[bytes]], None], target: int, parent: int) -> None:
     """Work, in the other process, and leave without any of the first one's last duties."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        _end_with(parent)
         with os.fdopen(target, "wb") as file:
             for value in work():
                 send(value, file)
@@ -96,6 +101,17 @@ def _serve(work: Callable[[], Iterator[Any]], send: Callable[[Any, IO[bytes]], N
         pass
     finally:
         os._exit(0)
+
+
+def _end_with(parent: int) -> None:
+    """Leave, whatever is being done, when the process that forked this one is gone."""
+
+    def look(_number: int, _frame: FrameType | None) -> None:
+        if os.getppid() != parent:
+            os._exit(0)
+
+    signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, _LOOKS_EVERY, _LOOKS_EVERY)
 
 
 def _send(value: Any, file: IO[bytes]) -> None:  # noqa: ANN401 - anything

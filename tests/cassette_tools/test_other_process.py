@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,10 +18,10 @@ from cassette_tools.diff.rules import Rules
 from cassette_tools.other_process import OtherProcess, can_fork
 from recorder.errors import CassetteDamagedError
 from tests.cassette_tools.cassettes import Cassette
+from tests.cassette_tools.running import LIMIT, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="one processor, or a system where forking is not safe")
 
@@ -124,3 +127,41 @@ def test_what_is_wrong_with_the_one_read_elsewhere_is_told_like_any_other(
     monkeypatch.setattr(comparison_module, "WORTH_IT", 1)
     with pytest.raises(CassetteDamagedError, match=r"old\.jsonl, line 4"):
         compare_cassettes(str(old), str(new), Rules())
+
+
+WORKING = """
+import os, sys, time
+from cassette_tools.other_process import OtherProcess
+def work():
+    yield os.getpid()
+    while True:  # long work that gives nothing
+        time.sleep(0.01)
+print(OtherProcess(work).receive(), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_it_does_not_outlive_a_process_that_is_killed() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORKING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
+    )
+    try:
+        assert process.stdout is not None
+        other = int(process.stdout.readline())
+        process.kill()
+        process.communicate(timeout=LIMIT)
+    finally:
+        process.kill()
+        process.wait()
+    due = time.monotonic() + LIMIT
+    while _works(other) and time.monotonic() < due:
+        time.sleep(0.05)
+    assert not _works(other)
+
+
+def _works(pid: int) -> bool:
+    """Tell whether there is such a process; one that ended and that nobody asked after works no more."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
