@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = ["read_json"]
 
-_TOKEN: Final = re.compile(rb'[ \t\r\n]*+(?:("[^"\\]*+(?:\\.[^"\\]*+)*+")|([{}\[\],:])|([^\s"{}\[\],:]++))', re.DOTALL)
-_STRING, _MARK, _WORD = 1, 2, 3
+_TOKEN: Final = re.compile(
+    rb"[ \t\r\n]*+(?:(,)[ \t\r\n]*+)?"
+    rb'(?:("[^"\\]*+(?:\\.[^"\\]*+)*+")(?:[ \t\r\n]*+(:))?|([{}\[\],:])|([^\s"{}\[\],:]++))',
+    re.DOTALL,
+)
+"""A string, a mark or a word; with the comma before it, and the colon behind a string."""
+_STRING, _KEY, _MARK, _WORD = 2, 3, 4, 5
 _PAIR: Final = re.compile(rb'\["([^"\\]*+)","([^"\\]*+)"\]')
 _LITERAL: Final = re.compile(rb"true|false|null|-?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|NaN|-?Infinity")
 _BOM: Final = b"\xef\xbb\xbf"
@@ -53,23 +58,31 @@ def read_json(  # noqa: C901 - one loop that steps from token to token: calls wo
     match = _TOKEN.match
     while (token := match(data, at, end)) is not None:
         index = token.lastindex or _MARK
-        first, at = token.span(index)
+        if token[1]:
+            if before != _VALUE or holder is None:
+                raise UnreadableError("not valid JSON", token.start(1))
+            before = _COMMA
+        at = token.end()
         node: Node
         if index != _MARK:
-            if before == _VALUE or (index == _WORD and not _LITERAL.fullmatch(token[index])):
+            first, last = token.span(_STRING if index == _KEY else index)
+            if before == _VALUE:
                 raise UnreadableError("not valid JSON", first)
-            said = token[index]
-            if index == _STRING:
-                node = Scalar(first, at, _plain(said) if b"\\" in said else said[1:-1], True)
-            else:
-                node = Scalar(first, at, said, False)
-        else:
-            mark = data[first]
-            if mark in _BETWEEN:
-                if before != _VALUE or holder is None or (mark == _COLON and isinstance(holder, Listing)):
+            if index == _WORD:
+                if not _LITERAL.fullmatch(data, first, last):
                     raise UnreadableError("not valid JSON", first)
-                before = mark
-                continue
+                node = Scalar(first, last, data[first:last], False)
+            else:
+                said = data[first + 1 : last - 1]
+                node = Scalar(first, last, _plain(said) if b"\\" in said else said, True)
+                if index == _KEY:
+                    if not isinstance(holder, Table) or key is not None:
+                        raise UnreadableError("not valid JSON", last)
+                    key, before = node, _COLON
+                    continue
+        else:
+            first = at - 1
+            mark = data[first]
             if mark in _OPENING:
                 if before == _VALUE:
                     raise UnreadableError("not valid JSON", first)
@@ -88,7 +101,8 @@ def read_json(  # noqa: C901 - one loop that steps from token to token: calls wo
                 items = mark == _LIST and _holds_items(len(above), key)
                 holder, key, before = Listing(first) if mark == _LIST else Table(first), None, mark
                 continue
-            if holder is None or isinstance(holder, Listing) != (mark == _LIST_END) or before == _COLON:
+            # Also of a comma or a colon with nothing to part.
+            if holder is None or mark != (_LIST_END if isinstance(holder, Listing) else _TABLE_END) or before == _COLON:
                 raise UnreadableError("not valid JSON", first)
             node = holder
             node.end = at
@@ -123,12 +137,12 @@ def _pair(found: re.Match[bytes]) -> Listing:
 
 
 def _plain(said: bytes) -> bytes:
-    """Give what a string with escapes says."""
+    """Give what is said between the quotes of a string with escapes."""
     try:
-        text: str = orjson.loads(said)
+        text: str = orjson.loads(b'"%b"' % said)
         return text.encode("utf-8")
     except (orjson.JSONDecodeError, UnicodeEncodeError):
-        return said[1:-1]  # lone surrogates, raw control characters: as it is written
+        return said  # lone surrogates, raw control characters: as it is written
 
 
 def _holds_items(depth: int, key: Node | None) -> bool:
@@ -141,6 +155,5 @@ def _holds_items(depth: int, key: Node | None) -> bool:
 
 
 _VALUE: Final = 1
-_COLON, _LIST, _LIST_END = ord(":"), ord("["), ord("]")
-_BETWEEN: Final = frozenset(b",:")
+_COMMA, _COLON, _LIST, _LIST_END, _TABLE_END = b",:[]}"
 _OPENING: Final = frozenset(b"{[")
