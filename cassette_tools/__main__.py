@@ -6,11 +6,6 @@ import io
 import os
 import signal
 import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["main"]
 
@@ -24,23 +19,18 @@ def main() -> None:
         # A character that the terminal's encoding lacks is shown as an escape: no recorded byte may end the program.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    with _interrupts_end_it():
-        from cassette_tools.cli import run  # noqa: PLC0415 - what fails from here on can be told with any character
+    # Where nobody catches a KeyboardInterrupt it shows a traceback. What is ignored (nohup, `command &`) stays ignored.
+    heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if heard:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from cassette_tools.cli import run  # noqa: PLC0415 - what fails from here on can be told with any character
 
+    if heard:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     code = run()
-    with _interrupts_end_it():
-        sys.exit(code)
-
-
-@contextmanager
-def _interrupts_end_it() -> Iterator[None]:
-    """Let Ctrl-C end the process at once, where nobody catches a KeyboardInterrupt: it would show a traceback."""
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # ignored, as in `nohup` and `command &`
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if heard:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    sys.exit(code)
 
 
 if __name__ == "__main__":
