@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cassette_tools.diff.model import Ignored
 from cassette_tools.diff.text_fields import compare_values
-from cassette_tools.diff.volatile import Settled, blanked, settled_text, volatile_header
+from cassette_tools.diff.volatile import blanked, settled_text, volatile_header
+from cassette_tools.diff.volatile_kinds import Settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from cassette_tools.diff.contents import read_body
 from cassette_tools.diff.model import Ignored
-from cassette_tools.diff.volatile import name_of_id, settled_text, settled_token
+from cassette_tools.diff.volatile import settled_text, settled_token
+from cassette_tools.diff.volatile_names import name_of_id
 from cassette_tools.interaction import header
 
 if TYPE_CHECKING:

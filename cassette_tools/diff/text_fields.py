@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from cassette_tools.diff.findings import clipped, clipped_pair, clipped_pieces
 from cassette_tools.diff.model import Change
 from cassette_tools.diff.sequences import gaps, matches
-from cassette_tools.diff.volatile import Settled, rules_between, settled_text
+from cassette_tools.diff.volatile import rules_between, settled_text
+from cassette_tools.diff.volatile_kinds import Settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -15,23 +15,27 @@ from __future__ import annotations
 
 import re
 from binascii import a2b_base64
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from cassette_tools.diff.random_ids import HEXADECIMAL, OF_DIGEST, SHORTEST_ID, drawn_id, is_mixed
+from cassette_tools.diff.volatile_kinds import Blank, Settled
+from cassette_tools.diff.volatile_names import (
+    NOTHING,
+    header_rule,
+    is_planned,
+    kept_under,
+    name_of_time,
+    plain_name,
+    words_of,
+)
 from recorder.redact.placeholders import is_placeholder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "KINDS",
-    "Blank",
-    "Kind",
-    "Settled",
     "blanked",
-    "name_of_id",
-    "name_of_time",
     "rules_between",
     "settled_number",
     "settled_text",
@@ -40,77 +44,6 @@ __all__ = [
     "volatile_parameter",
     "volatile_value",
 ]
-
-
-class Kind(NamedTuple):
-    """A kind of volatile thing. `name` is the rule that is reported; the rest is for the documentation."""
-
-    name: str
-    known_by: str
-    example: str
-
-
-KINDS: Final = (
-    Kind("date", "a moment as in HTTP, RFC 2822, RFC 3339 or ISO 8601, with its time of day", "2026-11-23T09:15:02Z"),
-    Kind("epoch", "seconds to nanoseconds since 1970, where the name says time", '"created": 1700000000'),
-    Kind(
-        "uuid",
-        "the form (RFC 9562, versions 1 to 8); of 4 and 7 also without hyphens where the name says id",
-        "0e37df36-f698-11e6-8dd4-cb9ced3df976",
-    ),
-    Kind("ulid", "a whole value of 26 characters that begins with a moment", "01ARZ3NDEKTSV4RRFFQ69G5FAV"),
-    Kind("object-id", "24 hexadecimal digits that begin with a moment; a name of an id", '"_id": "507f1f77bcf8..."'),
-    Kind(
-        "id",
-        "a prefix and 14 or more random letters, small and capital, and digits; where the name says id also without "
-        "capitals, under `id` also without a prefix; never what may be a hash: hexadecimal digits without a prefix, a "
-        "name that says hash, version or article number",
-        '"customer": "cus_NffrFeUfNV2Hib"',
-    ),
-    Kind(
-        "renamed-id",
-        "an answer to POST, PUT or PATCH has it, in place of another one, and so have later URLs",
-        "/contacts/17 is now /contacts/18",
-    ),
-    Kind("request-id", "the name", "X-Request-Id: f9a1"),
-    Kind("timing", "the name", "X-Runtime: 0.012"),
-    Kind("rate-limit", "the name", "X-RateLimit-Remaining: 41"),
-    Kind("cache", "the name", "X-Cache: HIT"),
-    Kind("etag", "the name; in a body not where it is an MD5 or SHA digest", 'ETag: "33a64df5"'),
-    Kind("digest", "the name of a header that follows from the body, which is compared itself", "Content-MD5: ..."),
-    Kind("length", "the name, where there is a body, which is compared itself", "Content-Length: 120"),
-    Kind("coding", "the name; bodies are compared without their content coding", "Content-Encoding: br"),
-    Kind("connection", "the name of a header of the connection, not of the message", "Connection: keep-alive"),
-    Kind("client", "the name of a request's header that names the library", "User-Agent: python-requests/2.34.2"),
-    Kind("signature", "the name: AWS, Google, Azure, CloudFront, OAuth 1, webhooks", "X-Amz-Signature=5d67..."),
-    Kind("token", "the name, and a value that is no word; a bearer token", '"access_token": "ya29.a0Af..."'),
-    Kind("jwt", "the form", "eyJhbGciOi...eyJzdWIiOi...c2ln"),
-    Kind("csrf", "the name", "X-CSRF-Token: 8f3a..."),
-    Kind("nonce", "the name; a nonce of a Content-Security-Policy", "nonce=8f3a51"),
-    Kind("cookie", "no word, by the cookie's name or its own form; Expires and Max-Age", "sid=9f8e7d6c5b4a39281706"),
-    Kind("boundary", "the parameter of a multipart Content-Type", "boundary=070e0bf3cf90"),
-    Kind("cursor", "the name, and a value that is neither a number nor a word", "page_token=CAUQAA8f"),
-    Kind("cache-buster", "the name, and a number", "?_=1700000000123"),
-    Kind("port", "the port behind a loopback address", "http://127.0.0.1:43211/"),
-    Kind("address", "the address of an object of Python", "<Connection object at 0x7f3a5c1d2e50>"),
-    Kind("placeholder", "the form of what redaction put there, in base64 and hex, too", "REDACTED-secret-k647p23mwi"),
-)  # fmt: skip
-"""All kinds, in the order of the documentation."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A text with what is volatile in it replaced by marks, and what stood there: (rule, what stood there) in order."""
-
-    text: str
-    found: tuple[tuple[str, str], ...] = ()
-
-
-class Blank(NamedTuple):
-    """A whole value that is volatile. `mark` tells kinds and their forms apart: it is equal where both are alike."""
-
-    rule: str
-    mark: str
 
 
 # -- what others call
@@ -155,18 +88,18 @@ def _settled_short(text: str, name: str) -> Settled:
     whole = settled_token(text, name)
     if whole is not None:
         return Settled(f"\0{whole.mark}\0", ((whole.rule, text),))
-    return _settled_spans(text, _kept_under(name) if name else _NOTHING)
+    return _settled_spans(text, kept_under(name) if name else NOTHING)
 
 
 @lru_cache(maxsize=4_096)
 def _tells_nothing(name: str) -> bool:
     """Tell whether only the form of a value decides, and not the name."""
-    return _plain_name(name) not in _RULES_OF_NAME and not _is_planned(name)
+    return plain_name(name) not in _RULES_OF_NAME and not is_planned(name)
 
 
 def volatile_header(name: str) -> str | None:
     """Give the rule of a header whose value is volatile whatever it is. `name` in any letter case."""
-    return _header_rule(name.lower())
+    return header_rule(name.lower())
 
 
 def volatile_parameter(name: str, value: str) -> str | None:
@@ -297,7 +230,6 @@ _RULES_OF_NAME: Final[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
 for _rule, _value, _names in _NAMED:
     for _one in _names.split():
         _RULES_OF_NAME.setdefault(_one, []).append((_rule, _value))
-_UNNAMED: Final = re.compile(r"[-. $@\[\]]|%24|(?<=.)_|^[^:]*:")
 
 
 def settled_token(text: str, name: str) -> Blank | None:
@@ -310,7 +242,7 @@ def settled_token(text: str, name: str) -> Blank | None:
 
 
 def _by_name(text: str, name: str) -> Blank | None:
-    rules = _RULES_OF_NAME.get(_plain_name(name))
+    rules = _RULES_OF_NAME.get(plain_name(name))
     if rules:
         for rule, value in rules:
             if value.fullmatch(text):
@@ -321,92 +253,23 @@ def _by_name(text: str, name: str) -> Blank | None:
 def _by_form(text: str, name: str) -> Blank | None:
     if len(text) == 26 and _ULID.fullmatch(text):
         return Blank("ulid", "ulid")
-    if len(text) == 24 and _OBJECT_ID.fullmatch(text) and _words(name)[-1:] in (("id",), ("oid",), ("_id",)):
+    if len(text) == 24 and _OBJECT_ID.fullmatch(text) and words_of(name)[-1:] in (("id",), ("oid",), ("_id",)):
         return Blank("object-id", "object-id")
     if text[0].isdigit() and (moment := _epoch(text, name)) is not None:
         return moment
-    return _drawn_id(text, name) if len(text) >= _SHORTEST_ID and text.isascii() else None
-
-
-# -- random ids
-
-_SHORTEST_ID: Final = 12
-_PREFIXED: Final = re.compile(
-    r"([A-Za-z][A-Za-z0-9]{0,15}(?:[_-][a-z][a-z0-9]{0,9}){0,2}[_-])([A-Za-z0-9]{10,64}(?:_secret_[A-Za-z0-9]{14,64})?)"
-)
-_BARE_ID: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
-_SEPARATOR: Final = re.compile("[_-]")
-# Of version 4 or 7. A digest looks so once in 32 times, and two of them once in a thousand.
-_PLAIN_UUID: Final = re.compile(r"[0-9a-f]{12}[47][0-9a-f]{3}[89ab][0-9a-f]{15}")
-_OF_DIGEST: Final = re.compile(r"(?:sha|md|blake|crc)\d|hash|digest|rev|ver|build|commit|v\d", re.IGNORECASE)
-_SHORT_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]|\d+")
-_RISE: Final = re.compile("[a-z][A-Z]")
-_UNWRITTEN: Final = re.compile(r"[A-Z]{2}|\d[a-z]")
-_SHORT_HEX: Final = re.compile(r"(?=(?:[^a-f]*[a-f]){2})(?=(?:\D*\d){2})[0-9a-f]{10,13}")
-
-
-def _drawn_id(text: str, name: str) -> Blank | None:
-    """Tell whether a whole text is an id that was drawn at random. Its prefix and its length are part of its form."""
-    if name and "id" in _kept_under(name):
-        return None
-    words = _words(name) if name else ()
-    of_id = words[-1:] in (("id",), ("ids",))
-    prefixed = _PREFIXED.fullmatch(text)
-    if prefixed is not None:
-        lead, drawn = prefixed.groups()
-        if _OF_DIGEST.match(lead) is None and (
-            _is_mixed(drawn) or (of_id and (_is_small_and_drawn(drawn) or _SHORT_HEX.fullmatch(drawn) is not None))
-        ):
-            return Blank("id", f"id {lead}{len(drawn)}")
-    if of_id and _PLAIN_UUID.fullmatch(text):
-        return Blank("uuid", "uuid without hyphens")
-    if of_id and len(words) == 1 and _BARE_ID.fullmatch(text) and _is_bare_and_drawn(text):
-        return Blank("id", f"id {len(text)}")
-    return None
-
-
-def _is_bare_and_drawn(text: str) -> bool:
-    """Tell it of an id without a prefix. One of hexadecimal digits may be the hash of what it names."""
-    if _HEXADECIMAL.fullmatch(text) is not None:
-        return False
-    return _is_mixed(_SEPARATOR.sub("", text)) or (len(text) >= 20 and text.isalnum() and _is_small_and_drawn(text))
-
-
-def _is_mixed(drawn: str) -> bool:
-    """Tell whether small and capital letters and digits stand as a generator puts them: in words of few letters.
-
-    Of random texts of 14 characters 97 % are taken, of longer ones more. Names that people write have longer words
-    (`WaitingForApprovalStep2Final`), or no two capitals in a row and no small letter behind a digit (`EuWestNode17A`).
-    """
-    if len(drawn) < 14:
-        return False
-    words = len(_SHORT_WORD.findall(drawn))
-    capital, small = sum(map(str.isupper, drawn)), sum(map(str.islower, drawn))
-    if min(capital, small) < (1 if len(drawn) - capital - small >= 3 else 2) or len(drawn) > 2.8 * words:
-        return False
-    if drawn.isalpha():  # as `CachedHTTPFile`: one in twelve random texts of 14 characters is
-        return len(drawn) <= 2.3 * words or (len(_RISE.findall(drawn)) >= 3 and _UNWRITTEN.search(drawn) is not None)
-    return len(drawn) <= 2 * words or _UNWRITTEN.search(drawn) is not None
-
-
-def _is_small_and_drawn(drawn: str) -> bool:
-    """Tell it of letters of one case and digits."""
-    if len(drawn) < 14 or not (drawn.islower() or drawn.isupper()):
-        return False
-    return sum(map(str.isdigit, drawn)) >= 2 and len(drawn) <= 5 * len(_WORD.findall(drawn))
+    return drawn_id(text, name) if len(text) >= SHORTEST_ID and text.isascii() else None
 
 
 # `REDACTED-` within base64, by where it begins among three bytes, and in hexadecimal digits.
 _CORES: Final = re.compile("UkVEQUNURUQt|JFREFDVEVEL|SRURBQ1RFRC|52454441435445442[dD]")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
-_HEXADECIMAL: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 
 
 def _encoded(text: str) -> Blank | None:
     """Tell whether a text is in base64 or hexadecimal digits, and holds a placeholder: redaction keeps the encoding."""
     if len(text) < 16 or _CORES.search(text) is None:
         return None
-    if _HEXADECIMAL.fullmatch(text):
+    if HEXADECIMAL.fullmatch(text):
         data = bytes.fromhex(text)
     elif _BASE64.fullmatch(text):
         plain = text.rstrip("=").replace("-", "+").replace("_", "/")
@@ -428,175 +291,9 @@ def settled_number(text: str, name: str) -> Blank | None:
 
 
 def _epoch(text: str, name: str) -> Blank | None:
-    if not name or not _EPOCH.fullmatch(text) or not name_of_time(name) or _is_planned(name):
+    if not name or not _EPOCH.fullmatch(text) or not name_of_time(name) or is_planned(name):
         return None
     return Blank("epoch", f"epoch-{len(text.partition('.')[0])}")
-
-
-# -- names
-
-
-def _listed(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
-
-_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_TIME_WORDS: Final = _listed("""
-    at time timestamp date datetime ts created updated modified changed accessed expires expiry expiration
-    exp iat nbf epoch now reset utc millis seen
-""")
-_PLANNED_WORDS: Final = _listed("""
-    start starts begin begins end ends due deadline birth birthday birthdate born dob scheduled planned
-    departure arrival valid effective from to until since checkin checkout target release released holiday
-    event
-""")
-
-
-@lru_cache(maxsize=4_096)
-def _plain_name(name: str) -> str:
-    """Give a name without letter case and separators; a leading underscore stays alone only: `_`."""
-    if name == "_":
-        return name
-    return _UNNAMED.sub("", name).lower().lstrip("_")
-
-
-@lru_cache(maxsize=4_096)
-def _words(name: str) -> tuple[str, ...]:
-    """Give the words of a name, in small letters: `createdAt` and `created_at` have the same."""
-    return tuple(word.lower() for word in _WORD.findall(name))
-
-
-def name_of_time(name: str) -> bool:
-    """Tell whether a name says time by its last word: `created_at`, `lastSeen`, `ts`, `exp`."""
-    return bool(_TIME_WORDS.intersection(_words(name)[-1:]))
-
-
-_NOTHING: Final[frozenset[str]] = frozenset()
-_STEADY_WORDS: Final = _listed("""
-    sha sha1 sha256 md5 hash digest checksum integrity version revision commit build sku isbn ean asin
-    model
-""")
-
-
-@lru_cache(maxsize=4_096)
-def _kept_under(name: str) -> frozenset[str]:
-    """Give the rules that do not hold under a name: moments that were chosen, ids where a hash or an article stands."""
-    kept = {"date"} if _is_planned(name) else set()
-    if not _STEADY_WORDS.isdisjoint(_words(name)):
-        kept.add("id")
-    return frozenset(kept)
-
-
-_ID_WORDS: Final = _listed("id ids uid oid sid uuid guid key number no nr ref reference handle slug")
-
-
-@lru_cache(maxsize=4_096)
-def name_of_id(name: str) -> bool:
-    """Tell whether a name says id by its last word: `id`, `contactId`, `order_number`."""
-    return bool(_ID_WORDS.intersection(_words(name)[-1:]))
-
-
-@lru_cache(maxsize=4_096)
-def _is_planned(name: str) -> bool:
-    """Tell whether a name says that a moment was chosen by somebody: `due_at`, `startTime`."""
-    return not _PLANNED_WORDS.isdisjoint(_words(name))
-
-
-# -- headers
-
-_OF_HEADER: Final[dict[str, str]] = {}
-for _rule, _names in (
-    (
-        "date",
-        """
-        date last-modified if-modified-since if-unmodified-since x-amz-date x-ms-date x-goog-date
-        x-slack-request-timestamp
-        """,
-    ),
-    ("etag", "etag if-none-match if-match if-range x-ms-blob-etag"),
-    (
-        "request-id",
-        """
-        x-request-id request-id x-correlation-id correlation-id correlation-context x-trace-id trace-id x-trace
-        x-transaction-id x-amzn-requestid x-amzn-request-id x-amz-request-id x-amz-id-2 x-amzn-trace-id
-        x-amz-apigw-id x-amz-cf-id cf-ray cf-request-id x-cloud-trace-context traceparent tracestate b3
-        x-b3-traceid x-b3-spanid x-b3-parentspanid x-b3-sampled x-github-request-id x-ms-request-id
-        x-ms-client-request-id x-ms-correlation-request-id x-ms-routing-request-id x-ms-activity-id x-fb-trace-id
-        x-fb-debug x-fb-request-id x-guploader-uploadid x-shopify-request-id x-stripe-request-id
-        x-vcap-request-id x-datadog-trace-id x-datadog-parent-id x-vercel-id fly-request-id x-nf-request-id
-        x-zendesk-request-id x-hubspot-correlation-id x-slack-req-id x-slack-unique-id x-discord-request-id
-        x-dropbox-request-id x-akamai-request-id x-req-id x-reqid x-ray sentry-trace baggage
-        x-scraper-request-id x-envoy-attempt-count amz-sdk-invocation-id amz-sdk-request idempotency-key
-        x-idempotency-key postman-token x-newrelic-id x-newrelic-transaction uber-trace-id
-        """,
-    ),
-    (
-        "timing",
-        """
-        x-runtime server-timing x-response-time x-envoy-upstream-service-time x-process-time
-        x-processing-time x-request-time x-elapsed-time x-took x-server-elapsed x-upstream-response-time
-        openai-processing-ms x-kong-upstream-latency x-kong-proxy-latency x-fb-request-duration
-        x-backend-response-time x-timer x-fb-connection-quality x-execution-time x-duration
-        """,
-    ),
-    (
-        "rate-limit",
-        """
-        retry-after x-app-usage x-business-use-case-usage x-ad-account-usage x-page-usage
-        x-fb-ads-insights-throttle ratelimit x-shopify-shop-api-call-limit sforce-limit-info
-        """,
-    ),
-    (
-        "cache",
-        """
-        age x-cache x-cache-hits x-cache-lookup x-cache-status x-served-by x-varnish cf-cache-status
-        x-amz-cf-pop via x-proxy-cache x-drupal-cache x-fastly-request-id x-cache-remote x-akamai-cache-status
-        x-nf-cache x-vercel-cache x-backend x-backend-server x-server-id x-host x-instance report-to
-        reporting-endpoints x-edge-location alt-svc
-        """,
-    ),
-    (
-        "digest",
-        """
-        content-md5 digest content-digest repr-digest want-digest x-goog-hash x-amz-content-sha256
-        x-amz-checksum-crc32 x-amz-checksum-crc32c x-amz-checksum-crc64nvme x-amz-checksum-sha1
-        x-amz-checksum-sha256 x-amz-crc32 x-ms-content-crc64 x-content-digest
-        """,
-    ),
-    ("length", "content-length"),
-    ("coding", "content-encoding"),
-    ("connection", "connection keep-alive proxy-connection transfer-encoding te"),
-    (
-        "client",
-        """
-        user-agent accept-encoding x-amz-user-agent x-goog-api-client x-client-data x-stainless-lang
-        x-stainless-package-version x-stainless-os x-stainless-arch x-stainless-runtime
-        x-stainless-runtime-version x-stainless-retry-count x-stainless-read-timeout x-stainless-async
-        x-stripe-client-user-agent
-        """,
-    ),
-    (
-        "signature",
-        """
-        x-hub-signature x-hub-signature-256 x-signature signature signature-input x-slack-signature
-        stripe-signature x-shopify-hmac-sha256 x-twilio-signature x-hmac x-hmac-signature x-webhook-signature
-        x-goog-signature dpop x-line-signature x-signature-ed25519 x-signature-timestamp
-        """,
-    ),
-    ("token", "x-amz-security-token"),
-    ("csrf", "x-csrf-token x-xsrf-token csrf-token x-csrftoken"),
-    ("nonce", "replay-nonce dpop-nonce x-nonce"),
-):
-    for _one in _names.split():
-        _OF_HEADER[_one] = _rule
-_RATE_LIMIT: Final = re.compile(
-    r"(?:x-)?(?:[a-z]+-)?rate-?limit(?:-[a-z]+)*-(?:remaining|reset|used|reset-after|current)(?:-[a-z]+)*"
-)
-
-
-@lru_cache(maxsize=4_096)
-def _header_rule(name: str) -> str | None:
-    return _OF_HEADER.get(name) or ("rate-limit" if _RATE_LIMIT.fullmatch(name) else None)
 
 
 # -- spans within texts
@@ -693,7 +390,7 @@ _MAYBE: Final = re.compile(
 """What any of these has, or `_CALLED` or `_JOINED`; quick to look for."""
 
 
-def _settled_spans(text: str, kept: frozenset[str] = _NOTHING) -> Settled:
+def _settled_spans(text: str, kept: frozenset[str] = NOTHING) -> Settled:
     """Settle what is volatile within a text, but for the rules that are `kept`."""
     if _MAYBE.search(text) is None and _CALLED.search(text) is None and _JOINED.search(text) is None:
         return Settled(text)
@@ -726,7 +423,7 @@ def _spans(text: str, kept: frozenset[str]) -> Iterator[tuple[int, int, str, str
             mark = _form_of_moment(match, group)
         elif rule == "id":
             lead = match["id"][: -len(match["drawn"])]
-            if _OF_DIGEST.match(lead) or not _is_mixed(match["drawn"]):
+            if OF_DIGEST.match(lead) or not is_mixed(match["drawn"]):
                 continue
             mark = f"id {lead}{len(match['drawn'])}"
         elif group == "placeholder":
@@ -776,5 +473,5 @@ def _named_span(match: re.Match[str], of_name: str, group: str) -> Iterator[tupl
     if whole is not None:
         yield offset, match.end(group), whole.mark, whole.rule
         return
-    for start, end, mark, rule in _spans(value, _kept_under(name)):
+    for start, end, mark, rule in _spans(value, kept_under(name)):
         yield offset + start, offset + end, mark, rule

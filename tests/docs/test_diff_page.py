@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from cassette_tools.diff.selectors import EXAMPLES, compile_selector
-from cassette_tools.diff.volatile import KINDS
+from cassette_tools.diff.volatile_kinds import KINDS
 from cassette_tools.views.diff.markdown import LONGEST
 from tests.cassette_tools import diffs
 from tests.cassette_tools.views.diff.pages import shown

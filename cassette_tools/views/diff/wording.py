@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from cassette_tools.diff.model import SEVERITIES
-from cassette_tools.diff.volatile import KINDS
+from cassette_tools.diff.volatile_kinds import KINDS
 from cassette_tools.views.figures import count_text, size_text
 
 if TYPE_CHECKING:

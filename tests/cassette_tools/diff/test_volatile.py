@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cassette_tools.diff import volatile
+from cassette_tools.diff import volatile, volatile_names
 from cassette_tools.diff.volatile import (
-    KINDS,
     blanked,
     rules_between,
     settled_number,
@@ -21,6 +20,7 @@ from cassette_tools.diff.volatile import (
     volatile_parameter,
     volatile_value,
 )
+from cassette_tools.diff.volatile_kinds import KINDS
 
 UUID: Final = "0e37df36-f698-41e6-8dd4-cb9ced3df976"
 OTHER_UUID: Final = "7f9c24e8-3b12-4fef-91e0-5d6a2c48b1aa"
@@ -537,7 +537,7 @@ def test_two_small_numbers_are_never_the_same_under_any_name_that_says_time_or_i
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_says_how_it_is_known_and_shows_an_example(kind: object) -> None:
-    from cassette_tools.diff.volatile import Kind
+    from cassette_tools.diff.volatile_kinds import Kind
 
     assert isinstance(kind, Kind)
     assert kind.known_by
@@ -604,7 +604,7 @@ def test_the_quick_look_at_a_whole_value_says_what_the_long_one_says(
 
 
 def test_no_name_of_a_header_is_a_piece_of_one() -> None:
-    assert [name for name in volatile._OF_HEADER if name.startswith("-") or name.endswith("-")] == []
+    assert [name for name in volatile_names._OF_HEADER if name.startswith("-") or name.endswith("-")] == []
 
 
 def test_nearly_all_ids_of_the_usual_forms_are_taken() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cassette_tools.diff.model import Change, Ignored, Pairing, Totals
-from cassette_tools.diff.volatile import KINDS
+from cassette_tools.diff.volatile_kinds import KINDS
 from cassette_tools.views.diff.wording import (
     advice,
     cassettes_text,
