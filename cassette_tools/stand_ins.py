@@ -30,9 +30,9 @@ _LONGEST: Final = 256
 _OWN: Final = re.compile(rb"REDACTED[A-Za-z0-9._-]{0,64}")
 _REFERENCE: Final = re.compile(
     rb"<[A-Za-z0-9_ .-]{1,64}>|\[[A-Z0-9_ -]{1,64}\]|\{\{?[A-Za-z0-9_ .-]{1,64}\}?\}|\$\{[A-Za-z0-9_.-]{1,64}\}"
-    rb"|%[A-Z_]{2,64}%|__[A-Z0-9_]{1,64}__"
+    rb"|%[A-Z_]{2,64}%|__[A-Z0-9_]{1,64}__|<%=? ?ENV(?:\.fetch\(|\[)[\"'][A-Za-z0-9_]{1,64}[\"'][\])] ?%>"
 )
-"""`<API_KEY>`, `{{token}}`: Ruby VCR's custom, and templates."""
+"""`<API_KEY>`, `{{token}}`, `<%= ENV['TOKEN'] %>`: Ruby VCR's custom, and templates."""
 _STAND_IN: Final = re.compile(
     rb"(?>(?:dummy|fake|mock(?:ed)?|redacted|filtered|masked|hidden|scrubbed|sanitized|removed|omitted|placeholder|"
     rb"example|sample|changeme|secret|token|password|key|api|access|refresh|client|session|cookie|auth|bearer|id|my|your|"

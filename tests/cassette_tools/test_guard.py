@@ -582,6 +582,10 @@ CLEAN: dict[str, Exchange] = {
         response_headers=[("Set-Cookie", "session=REDACTED; Path=/; HttpOnly")],
         response=b'{"password": "***", "token": "dummy-token", "secret": "<SECRET>", "access_token": "REDACTED"}',
     ),
+    "filled in from the environment": Exchange(
+        request_headers=[("Authorization", "Bearer <%= ENV['TOKEN'] %>"), ("X-Api-Key", "<%=ENV.fetch('KEY')%>")],
+        response=b'{"password": "<%= ENV[\'PASSWORD\'] %>"}',
+    ),
     "masked by us": Exchange(
         request_headers=[("Authorization", "Bearer REDACTED-secret-abcdefghij")],
         response=b'{"password": "REDACTED-secret-abcdefghij"}',
