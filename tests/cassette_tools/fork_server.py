@@ -24,15 +24,17 @@ import socket
 import struct
 import subprocess
 import sys
+import termios
 import time
 from contextlib import redirect_stderr, suppress
+from fcntl import ioctl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["AVAILABLE", "Answer", "run"]
+__all__ = ["AVAILABLE", "Answer", "Started", "run", "start"]
 
 AVAILABLE: Final = sys.platform == "linux"
 """Elsewhere a process that has loaded libraries of the system is better not forked."""
@@ -41,6 +43,8 @@ _ROOT: Final = Path(__file__).resolve().parents[2]
 _LOADED_LATE: Final = ("ahocorasick_rs", "jinja2", "orjson", "rich.console", "rich.progress", "rich.table", "yaml")
 """What our modules load in functions."""
 _NUMBER: Final = struct.Struct("=q")
+_STARTED_S: Final = 60.0
+"""Seconds until the server has taken a run, however busy the machine."""
 
 
 class _Request(NamedTuple):
@@ -49,6 +53,7 @@ class _Request(NamedTuple):
     arguments: list[str]
     environment: dict[str, str]
     folder: str
+    on_terminal: bool
 
 
 class Answer(NamedTuple):
@@ -62,6 +67,40 @@ class Answer(NamedTuple):
 # The side of the tests.
 
 
+class Started:
+    """A run that goes on. `pid` is the number of its process."""
+
+    def __init__(self, talk: socket.socket, pid: int) -> None:
+        self.pid = pid
+        self._talk = talk
+
+    def wait(self, seconds: float) -> int:
+        """Return how it ended, as subprocess tells it. Raises TimeoutError."""
+        self._talk.settimeout(max(0.001, seconds))
+        status = _number(self._talk)
+        self._talk.close()
+        return os.waitstatus_to_exitcode(status)
+
+
+def start(
+    arguments: Sequence[str | os.PathLike[str]],
+    streams: Sequence[int],
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    on_terminal: bool = False,
+) -> Started:
+    """Start `ctools` with descriptors for its three streams; with `on_terminal` they are that of its session."""
+    request = _Request([os.fspath(one) for one in arguments], dict(environment), str(folder), on_terminal)
+    talk, far = socket.socketpair()
+    with far:
+        socket.send_fds(_channel(os.getpid()), [b"!"], [*streams, far.fileno()])
+    talk.settimeout(_STARTED_S)
+    text = pickle.dumps(request)
+    talk.sendall(_NUMBER.pack(len(text)) + text)
+    return Started(talk, _number(talk))
+
+
 def run(
     arguments: Sequence[str | os.PathLike[str]],
     *,
@@ -71,29 +110,21 @@ def run(
     limit_s: float,
 ) -> Answer:
     """Run `ctools` with pipes. A run of more than `limit_s` seconds is killed; subprocess.TimeoutExpired is raised."""
-    request = _Request([os.fspath(one) for one in arguments], dict(environment), str(folder))
     deadline = time.monotonic() + limit_s
-    channel = _channel(os.getpid())
     (entry, feed), (out, written), (err, said) = os.pipe(), os.pipe(), os.pipe()
-    talk, far = socket.socketpair()
-    with talk, os.fdopen(feed, "wb", 0) as feeding, os.fdopen(out, "rb", 0) as outs, os.fdopen(err, "rb", 0) as errs:
+    with os.fdopen(feed, "wb", 0) as feeding, os.fdopen(out, "rb", 0) as outs, os.fdopen(err, "rb", 0) as errs:
         try:
-            socket.send_fds(channel, [b"!"], [entry, written, said, far.fileno()])
+            started = start(arguments, (entry, written, said), environment=environment, folder=folder)
         finally:
             for descriptor in (entry, written, said):
                 os.close(descriptor)
-            far.close()
-        talk.settimeout(limit_s)
-        text = pickle.dumps(request)
-        talk.sendall(_NUMBER.pack(len(text)) + text)
-        pid = _number(talk)
         try:
             streams = _exchange(feeding, stdin, (outs, errs), deadline)
-            talk.settimeout(max(0.001, deadline - time.monotonic()))
-            return Answer(os.waitstatus_to_exitcode(_number(talk)), *streams)
+            return Answer(started.wait(deadline - time.monotonic()), *streams)
         except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
-            raise subprocess.TimeoutExpired(["ctools", *request.arguments], limit_s) from None
+            os.kill(started.pid, signal.SIGKILL)
+            started.wait(_STARTED_S)
+            raise subprocess.TimeoutExpired(["ctools", *(os.fspath(one) for one in arguments)], limit_s) from None
 
 
 @functools.cache
@@ -233,6 +264,9 @@ def _become(descriptors: list[int]) -> None:
     for name, stream in zip(("stdin", "stdout", "stderr"), streams, strict=True):
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
+    if request.on_terminal:
+        os.setsid()
+        ioctl(0, termios.TIOCSCTTY, 0)
     os.chdir(request.folder)
     os.environ.clear()
     os.environ.update(request.environment)

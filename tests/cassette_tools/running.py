@@ -17,8 +17,12 @@ import time
 from dataclasses import dataclass
 from fcntl import ioctl
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.cassette_tools import fork_server
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["Run", "ctools", "ctools_on_terminal", "ctools_reference", "ctools_started", "environment"]
 
@@ -58,7 +62,7 @@ def ctools(*arguments: str | os.PathLike[str], stdin: bytes = b"", cwd: Path | N
     Its process comes from a server that has loaded other people's modules, for the sake of time.
     """
     env = environment(**changes)
-    if not fork_server.AVAILABLE or any(name.startswith(_OF_A_START) for name in changes):
+    if _needs_a_start(changes):
         return _module("cassette_tools", *arguments, stdin=stdin, cwd=cwd, env=env)
     folder = Path.cwd() if cwd is None else cwd
     return Run(*fork_server.run(arguments, stdin=stdin, environment=env, folder=folder, limit_s=LIMIT))
@@ -96,18 +100,11 @@ def _module(
 def ctools_on_terminal(
     *arguments: str | os.PathLike[str], columns: int = 80, interrupt: bytes = b"", **changes: str
 ) -> Run:
-    """Run `ctools` on a terminal. Once `interrupt` has been written, Ctrl-C is typed."""
+    """Run `ctools` on a terminal, as `ctools` does. Once `interrupt` has been written, Ctrl-C is typed."""
     main, side = pty.openpty()
     ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cassette_tools", *arguments],
-        stdin=side,
-        stdout=side,
-        stderr=side,
-        env=environment(**changes),
-        start_new_session=True,
-        preexec_fn=lambda: ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - the child has one thread
-    )
+    start = _started_on_terminal if _needs_a_start(changes) else _served_on_terminal
+    process = start(arguments, side, environment(**changes))
     os.close(side)
     out = bytearray()
     deadline = time.monotonic() + LIMIT
@@ -117,12 +114,37 @@ def ctools_on_terminal(
             if interrupt and interrupt in out:
                 os.write(main, b"\x03")
                 interrupt = b""
-        return Run(process.wait(timeout=LIMIT), bytes(out), b"")
+        return Run(process.wait(LIMIT), bytes(out), b"")
+    except BaseException:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(LIMIT)
+        raise
     finally:
         os.close(main)
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+
+
+def _started_on_terminal(
+    arguments: Sequence[str | os.PathLike[str]], side: int, env: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "cassette_tools", *arguments],
+        stdin=side,
+        stdout=side,
+        stderr=side,
+        env=env,
+        start_new_session=True,
+        preexec_fn=lambda: ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - the child has one thread
+    )
+
+
+def _served_on_terminal(
+    arguments: Sequence[str | os.PathLike[str]], side: int, env: dict[str, str]
+) -> fork_server.Started:
+    return fork_server.start(arguments, (side,) * 3, environment=env, folder=Path.cwd(), on_terminal=True)
+
+
+def _needs_a_start(changes: Mapping[str, str]) -> bool:
+    return not fork_server.AVAILABLE or any(name.startswith(_OF_A_START) for name in changes)
 
 
 def _read(descriptor: int, seconds: float) -> bytes:

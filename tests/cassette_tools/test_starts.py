@@ -12,7 +12,7 @@ import pytest
 from cassette_tools import cli
 from tests.cassette_tools import fork_server
 from tests.cassette_tools.cassettes import Cassette
-from tests.cassette_tools.running import LIMIT, ctools, ctools_started, environment
+from tests.cassette_tools.running import LIMIT, ctools, ctools_on_terminal, ctools_started, environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,6 +78,19 @@ def test_more_input_and_output_than_a_pipe_holds_go_through_at_once(tmp_path: Pa
     assert (done.code, done.err.count(b"Traceback")) == (0, 0)
     assert len(done.out) > 1_000_000
     assert done.out == ctools_started("convert", "-", "--to", "har", "-o", "-", stdin=given).out
+
+
+@served
+def test_a_run_on_a_terminal_is_the_leader_of_its_session_there(folder: Path) -> None:
+    program = "import os; print(os.getsid(0) == os.getppid(), os.isatty(0), os.get_terminal_size().columns)"
+    arguments = ("record", "-o", folder / "c.jsonl", "--", sys.executable, "-c", program)
+    served, started = (
+        ctools_on_terminal(*arguments, columns=77),
+        ctools_on_terminal(*arguments[:1], "--overwrite", *arguments[1:], columns=77, LC_CTYPE="C.UTF-8"),
+    )
+    assert (served.code, started.code) == (0, 0)
+    assert b"True True 77" in served.out
+    assert b"True True 77" in started.out
 
 
 @served
