@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from cassette_tools.interaction import Body
 from cassette_tools.losses import KNOWN_TO_RECORDERS
 from cassette_tools.stored_body import wire_of
+from cassette_tools.views.escape import writable_to_terminal
 
 if TYPE_CHECKING:
     from cassette_tools.interaction import Headers, Interaction, Request
@@ -76,14 +77,15 @@ def resend_of(request: Request) -> Resend | None:
 
 
 def title_of(interaction: Interaction, number: int) -> str:
-    """Give a line that names an interaction to people. It holds no line ends and nothing that drives a terminal."""
+    """Give a line that names an interaction to people. It holds no line ends and nothing that cannot be seen."""
     request, response = interaction.request, interaction.response
     place = request.url.partition("://")[2].partition("?")[0].partition("#")[0]
     host, slash, path = place.partition("/")
     outcome = "no response" if response is None else str(response.status)
     title = f"{number}: {request.method} {host.rpartition('@')[2]}{slash}{path}"
     title = title if len(title) <= _TITLE else title[:_TITLE] + "..."
-    return "".join(sign if sign.isprintable() else "?" for sign in f"{title} -> {outcome}")
+    line = f"{title} -> {outcome}"
+    return "".join(sign if sign.isprintable() and writable_to_terminal(sign) else "?" for sign in line)
 
 
 def _place(url: str) -> tuple[str, str] | None:
