@@ -211,3 +211,4 @@ def test_many_elements_take_linear_time() -> None:
 def test_more_elements_than_are_looked_into_are_compared_as_text() -> None:
     assert contents_of(("<l>" + "<i/>" * (MOST_TAGS - 2) + "</l>").encode(), XML).kind == "xml"
     assert contents_of(("<l>" + "<i/>" * (MOST_TAGS - 1) + "</l>").encode(), XML).kind == "text"
+    assert contents_of(("<l>" + "<i k='v'/>" * (MOST_TAGS // 2) + "</l>").encode(), XML).kind == "text"
