@@ -520,15 +520,12 @@ def in_place(olds: list[Tree], news: list[Tree]) -> bool:
     if not isinstance(olds[0], dict):
         return False
     key = next((key for key in _KEYS if key in olds[0]), None)
-    if key is None:
+    if key is None or type(olds[0][key]) not in _ID_TYPES:
         return False
-    return (
-        all(
-            isinstance(old, dict) and isinstance(new, dict) and key in old and key in new and old[key] == new[key]
-            for old, new in zip(olds, news, strict=True)
-        )
-        and type(olds[0][key]) in _ID_TYPES
-    )
+    for old, new in zip(olds, news, strict=True):
+        if not (isinstance(old, dict) and isinstance(new, dict) and key in old and key in new and old[key] == new[key]):
+            return False
+    return True
 
 
 _ID_TYPES: Final = frozenset({str, bytes, int, float})

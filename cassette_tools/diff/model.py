@@ -12,7 +12,7 @@ Words: a *pairing* is one interaction of the old cassette beside one of the new,
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 __all__ = [
     "LONGEST_VALUE",
@@ -109,8 +109,7 @@ class Change:
         return severity_of(self.action)
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(NamedTuple):
     """Something that differs and is no change. `rule` says why: "date", "uuid", "--ignore header:etag".
 
     `where` is the thing without numbers, so that the same thing of many interactions counts as one: `response header

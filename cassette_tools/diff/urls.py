@@ -14,7 +14,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cassette_tools.diff.volatile import settled_text, settled_token, volatile_parameter
+from cassette_tools.diff.volatile import has_volatile_name, settled_text, settled_token, volatile_parameter
 
 if TYPE_CHECKING:
     from cassette_tools.diff.rules import Rules
@@ -92,21 +92,28 @@ def settled_port(url: Url) -> str | None:
 def _formed(url: str, rules: Rules, *, loose: bool) -> str:
     parts = split_url(url)
     port = parts.port if rules.keep_volatile else settled_port(parts)
-    host = "*" if rules.ignores("request", "url", "host") else f"{parts.host}:{port}" if port else parts.host
-    scheme = "*" if rules.ignores("request", "url", "scheme") else parts.scheme
-    path = "*" if rules.ignores("request", "url", "path") else parts.path
+    scheme, userinfo, path = parts.scheme, parts.userinfo, parts.path
+    host = f"{parts.host}:{port}" if port else parts.host
+    if rules.ignored:
+        host = "*" if rules.ignores("request", "url", "host") else host
+        scheme = "*" if rules.ignores("request", "url", "scheme") else scheme
+        path = "*" if rules.ignores("request", "url", "path") else path
+        userinfo = None if rules.ignores("request", "url", "userinfo") else userinfo
     if loose and not rules.keep_volatile:
         path = "/".join(_loose_segment(segment) for segment in path.split("/"))
-    userinfo = "" if parts.userinfo is None or rules.ignores("request", "url", "userinfo") else f"{parts.userinfo}@"
-    return f"{scheme}://{userinfo}{host}{path}{_settled_query(parts.query, rules, loose=loose)}"
+    authority = host if userinfo is None else f"{userinfo}@{host}"
+    return f"{scheme}://{authority}{path}{_settled_query(parts.query, rules, loose=loose)}"
 
 
 def _settled_query(query: str | None, rules: Rules, *, loose: bool) -> str:
-    pairs = []
-    for name, value in parameters(query):
-        if rules.ignored and rules.ignores("request", "query", name) is not None:
-            continue
-        pairs.append((name, value if rules.keep_volatile else _settled_value(name, value, loose=loose)))
+    pairs = parameters(query)
+    if rules.ignored:
+        pairs = [(name, value) for name, value in pairs if rules.ignores("request", "query", name) is None]
+    if not rules.keep_volatile:
+        pairs = [
+            (name, _settled_value(name, value, loose=loose) if loose or has_volatile_name(name) else value)
+            for name, value in pairs
+        ]
     if not pairs:
         return ""
     pairs.sort(key=_NAME)  # stable: repeats keep their order

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "blanked",
+    "has_volatile_name",
     "rules_between",
     "settled_number",
     "settled_text",
@@ -100,6 +101,12 @@ def _tells_nothing(name: str) -> bool:
 def volatile_header(name: str) -> str | None:
     """Give the rule of a header whose value is volatile whatever it is. `name` in any letter case."""
     return header_rule(name.lower())
+
+
+@lru_cache(maxsize=4_096)
+def has_volatile_name(name: str) -> bool:
+    """Tell whether a name makes some values beside it volatile."""
+    return plain_name(name) in _RULES_OF_NAME
 
 
 def volatile_parameter(name: str, value: str) -> str | None:

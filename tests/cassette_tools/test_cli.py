@@ -42,8 +42,7 @@ FULL = (
 )
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], []])
-def test_neither_help_nor_version_loads_a_command_a_client_or_rich(arguments: list[str]) -> None:
+def loaded_by(*arguments: str) -> set[str]:
     script = (
         "import sys\nfrom cassette_tools.cli import run\ncode = run(sys.argv[1:])\n"
         "print('modules', *sorted(sys.modules), file=sys.stderr)\nsys.exit(code)"
@@ -53,8 +52,21 @@ def test_neither_help_nor_version_loads_a_command_a_client_or_rich(arguments: li
     )
     loaded = set(done.stderr.decode().split())
     assert "modules" in loaded
+    return loaded
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], []])
+def test_neither_help_nor_version_loads_a_command_a_client_or_rich(arguments: list[str]) -> None:
+    loaded = loaded_by(*arguments)
     assert loaded & CLIENTS_AND_VIEWS == set()
     assert not [name for name in loaded if name.startswith(("cassette_tools.commands.", "recorder.journal"))]
+
+
+@pytest.mark.parametrize("command", [["inspect"], ["inspect", "--stats"], ["inspect", "--list"], ["scan"], ["diff"]])
+def test_looking_at_a_cassette_loads_no_client_of_http(command: list[str], tmp_path: Path) -> None:
+    path = str(Cassette().get().end().write(tmp_path / "c.jsonl"))
+    loaded = loaded_by(*command, path, *([path] if command == ["diff"] else []))
+    assert loaded & {"http.client", "requests", "ssl", "urllib.request", "urllib3", "vcr", "xml.sax"} == set()
 
 
 def test_each_command_lives_where_the_table_says() -> None:
