@@ -48,7 +48,6 @@ class Url(NamedTuple):
     query: str | None
 
 
-@lru_cache(maxsize=_MOST)
 def canonical_url(url: str, rules: Rules) -> str:
     """Give the form in which URLs are aligned: what is volatile by its name, and ignored, is blanked."""
     return _formed(url, rules, loose=False)
@@ -60,7 +59,6 @@ def loose_url(url: str, rules: Rules) -> str:
     return _formed(url, rules, loose=True)
 
 
-@lru_cache(maxsize=_MOST)
 def split_url(url: str) -> Url:
     """Split a URL and normalize its parts. Never raises: what is no URL is a path."""
     match = _URL.fullmatch(url)
