@@ -61,6 +61,9 @@ def main() -> None:
         program = f"{PROGRAM} {origin.url} {origin.bundle}"
         run(f"ctools record -q -o old.jsonl -- {program}", folder)
         run(f"RELEASE=2 ctools record -q -o new.jsonl -- {program}", folder)
+        for one in ("old.jsonl", "new.jsonl"):
+            if b'"type":"interaction"' not in (folder / one).read_bytes():
+                raise SystemExit(f"{one} holds nothing: run this with a Python that has the recorder installed")
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM)
         camera = Camera(browser, folder)
         camera.terminal("diff.png", f"ctools diff old.jsonl new.jsonl {IGNORED}", columns=130, lines=46)

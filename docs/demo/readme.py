@@ -57,6 +57,9 @@ def main() -> None:
 
         run(OLD)
         run(NEXT)
+        for name in ("old.jsonl", "next.jsonl"):
+            if b'"type":"interaction"' not in Path(folder, name).read_bytes():
+                raise SystemExit(f"{name} holds nothing: run this with a Python that has the recorder installed")
         page = README.read_text(encoding="utf-8")
         README.write_text(
             re.sub(r"<!-- output of: (.*?) -->.*?<!-- end -->", output, page, flags=re.DOTALL), encoding="utf-8"
