@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 demo: setup  ## Record a real client against a real HTTPS server, then look at the cassette
 	@$(BIN)/python docs/demo/demo.py
 
-test: setup  ## The test suite, in some nine minutes on two cores
+test: setup  ## The test suite, in some eight minutes on two cores
 	$(BIN)/python -m pytest -n 2 -m "not full" -q
 
 test-full: setup  ## The same, with the long kill, soak and fuzz runs
