@@ -23,6 +23,7 @@ import gc
 import os
 import stat
 import sys
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
@@ -223,7 +224,7 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-class _Blocks:
+class _Blocks(ABC):
     """Reads whole lines of a range, block by block."""
 
     def __init__(self, file: int) -> None:
@@ -253,9 +254,9 @@ class _Blocks:
             raise UnusualError  # a line that is not ended: torn, or being written
         return position
 
+    @abstractmethod
     def _lines(self, end: int) -> None:
         """Take the whole lines in front of `end` in the buffer."""
-        raise NotImplementedError
 
 
 class _Counting(_Blocks):
