@@ -20,16 +20,14 @@ from typing import IO, TYPE_CHECKING, Final
 from cassette_tools.diff.alignment import align, in_order
 from cassette_tools.diff.common_ground import levelled, limits_of, missing_from
 from cassette_tools.diff.fields import compare, settled_body
-from cassette_tools.diff.fingerprint import LINE_TYPES, Fingerprints, fingerprints, loose_number, url_number
+from cassette_tools.diff.fingerprint import loose_number, url_number
 from cassette_tools.diff.glance import compared_answers
 from cassette_tools.diff.model import Pairing, Side, Totals
 from cassette_tools.diff.renames import MOST_LEFT, MOST_REWRITTEN, Renames, learn
+from cassette_tools.diff.sides import Input, Reading
 from cassette_tools.diff.traits import traits_of
-from cassette_tools.formats.cassette_jsonl import interaction_of
 from cassette_tools.interaction import header
 from cassette_tools.other_process import OtherProcess, can_fork
-from cassette_tools.selection import wanted_by
-from cassette_tools.source import facts_of, file_size, open_cassette
 from recorder.errors import OutputError, RecorderError
 
 if TYPE_CHECKING:
@@ -43,16 +41,13 @@ if TYPE_CHECKING:
     from cassette_tools.diff.model import Ignored
     from cassette_tools.diff.rules import Rules
     from cassette_tools.interaction import Body, Interaction, Request, Response
-    from cassette_tools.source import Facts, OpenCassette
+    from cassette_tools.source import Facts
     from recorder.journal.read import Mode, Part
 
 __all__ = ["Comparison", "compare_cassettes"]
 
 _IN_MEMORY: Final = 4 * 1024 * 1024
 """Bytes of settled pairings that are kept in memory; more go to a file without a name."""
-
-WORTH_IT: Final = 8 * 1024 * 1024
-"""Bytes of both cassettes from which on they are read in two processes."""
 
 WORTH_SHARING: Final = 4_096
 """Interactions of both cassettes from which on pairs are compared in two processes."""
@@ -159,7 +154,7 @@ def compare_cassettes(
     Raises UsageError for a wrong filter, and what opening and reading raise.
     """
     with ExitStack() as opened:
-        reading = _Reading(opened, rules, mode, source, only, on_progress)
+        reading = Reading(opened, rules, mode, source, only, on_progress)
         one, other = reading.both(old, new)
         totals = Totals(old_interactions=len(one.prints), new_interactions=len(other.prints))
         pairs = _Pairs(one, other, rules, totals)
@@ -168,119 +163,6 @@ def compare_cassettes(
         pairings = pairs.compared(partial(in_order, partners, len(one.prints)))
         return Comparison(one.facts, other.facts, pairings, totals, opened.pop_all().close)
     raise AssertionError("an ExitStack passes errors on")  # pragma: no cover
-
-
-@dataclass(frozen=True, slots=True)
-class _Input:
-    """One of the two cassettes, after it was read once. `origin` is None where it holds more than one.
-
-    `reopen` opens it once more.
-    """
-
-    opened: OpenCassette
-    prints: Fingerprints
-    facts: Facts
-    origin: str | None
-    reopen: Callable[[], OpenCassette]
-
-    def interaction(self, place: int, *, contents: bool) -> Interaction:
-        return interaction_of(self.prints.again(self.opened.reader, place, contents=contents))
-
-
-class _Reading:
-    """Reads the two cassettes, each once: two large ones at a time."""
-
-    def __init__(
-        self,
-        stack: ExitStack,
-        rules: Rules,
-        mode: Mode,
-        source: str | None,
-        only: str | None,
-        tell: Callable[[int], None] | None,
-    ) -> None:
-        self._stack = stack
-        self._rules = rules
-        self._mode = mode
-        self._source = source
-        self._wanted = wanted_by(only)
-        self._tell = tell
-        self._before = 0
-        self._count = 0  # bytes of the input at hand
-
-    def both(self, old: str, new: str) -> tuple[_Input, _Input]:
-        """Read both."""
-        beside = self._beside(old) if _is_large(old) and _is_large(new) and can_fork() else None
-        if beside is None:
-            return self.one(old), self.one(new)
-        self._before = file_size(old) or 0
-        other = self.one(new)
-        found = beside.receive()
-        beside.close()
-        if found is None:  # it found something wrong, or was lost: it is met here
-            return self.one(old), other
-        prints, facts = found
-        opened = self._stack.enter_context(self._open(old))
-        return _Input(opened, prints, facts, prints.origin(), partial(self._open, old)), other
-
-    def one(self, cassette: str) -> _Input:
-        """Read one."""
-        opened = self._stack.enter_context(self._open(cassette))
-        prints, facts = self._read(cassette, opened)
-        self._before += self._count
-        return _Input(opened, prints, facts, prints.origin(), partial(self._open, cassette))
-
-    def _beside(self, cassette: str) -> OtherProcess | None:
-        """Begin to read one in another process."""
-
-        def work() -> Iterator[tuple[Fingerprints, Facts]]:
-            self._tell = None
-            with self._open(cassette) as opened:
-                if opened.is_plain:
-                    yield self._read(cassette, opened)
-
-        try:
-            other = OtherProcess(work, send=_send_side, load=_load_side)
-        except OSError:
-            return None
-        self._stack.callback(other.close)
-        return other
-
-    def _open(self, cassette: str) -> OpenCassette:
-        return open_cassette(
-            cassette,
-            mode=self._mode,
-            types=LINE_TYPES,
-            bodies=True,
-            source=self._source,
-            seekable=True,
-            on_progress=self._progress,
-        )
-
-    def _read(self, cassette: str, opened: OpenCassette) -> tuple[Fingerprints, Facts]:
-        self._count = 0
-        prints = fingerprints(opened.reader, opened.reader, self._rules, self._wanted)
-        return prints, facts_of(cassette, opened, self._count)
-
-    def _progress(self, count: int) -> None:
-        self._count = count
-        if self._tell is not None:
-            self._tell(self._before + count)
-
-
-def _is_large(cassette: str) -> bool:
-    return (file_size(cassette) or 0) >= WORTH_IT
-
-
-def _send_side(side: tuple[Fingerprints, Facts], file: IO[bytes]) -> None:
-    prints, facts = side
-    pickle.dump(facts, file, pickle.HIGHEST_PROTOCOL)
-    prints.save(file)
-
-
-def _load_side(file: IO[bytes]) -> tuple[Fingerprints, Facts]:
-    facts: Facts = pickle.load(file)  # noqa: S301 - of a process that was forked here
-    return Fingerprints.load(file), facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +181,7 @@ class _Rekeyed:
 class _Source:
     """See `renames.Pair`."""
 
-    def __init__(self, old: _Input, new: _Input, place: int, beside: int) -> None:
+    def __init__(self, old: Input, new: Input, place: int, beside: int) -> None:
         self._sides = old, new
         self._places = place, beside
         self.source = new.prints.url[beside]
@@ -317,7 +199,7 @@ class _Source:
 class _Pairs:
     """Compares pairs of interactions, and counts those that are the same."""
 
-    def __init__(self, old: _Input, new: _Input, rules: Rules, totals: Totals) -> None:
+    def __init__(self, old: Input, new: Input, rules: Rules, totals: Totals) -> None:
         self._old = old
         self._new = new
         self._rules = rules
@@ -471,7 +353,7 @@ class _Pairs:
         self._totals.ignore(self._ignored)
         self._ignored.clear()
 
-    def _alone(self, side: _Input, other: _Input, place: int) -> Pairing | None:
+    def _alone(self, side: Input, other: Input, place: int) -> Pairing | None:
         interaction = side.interaction(place, contents=False)
         own = limits_of(side.opened.format, interaction.origin)
         missing = missing_from(interaction, limits_of(other.opened.format, other.origin), own)
@@ -484,7 +366,7 @@ class _Pairs:
             return Pairing("removed", shown, None)
         return Pairing("added", None, shown)
 
-    def _pass_over(self, side: _Input) -> None:
+    def _pass_over(self, side: Input) -> None:
         """Let an interaction take no part that the other format cannot hold."""
         if side is self._old:
             self._totals.old_interactions -= 1
@@ -562,7 +444,7 @@ class _Pairs:
             counts[one] = counts.get(one, 0) + number
 
 
-def _are_alike(old: _Input, new: _Input) -> bool:
+def _are_alike(old: Input, new: Input) -> bool:
     """Tell whether no facet is to be looked past, nor a digest to be checked."""
     origins = old.prints.origins | new.prints.origins
     return old.opened.format == new.opened.format and len(origins) <= 1 and old.opened.reader.mode != "strict"

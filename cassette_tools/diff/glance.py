@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import orjson
 
+from cassette_tools.diff.elements import DEEP, in_place, middle
 from cassette_tools.diff.findings import Compared, Findings
-from cassette_tools.diff.json_fields import DEEP, Site, in_place, middle, path_of, said, site_of
+from cassette_tools.diff.json_fields import path_of, said, site_of
 from cassette_tools.diff.json_values import quoted
 from cassette_tools.diff.volatile import rules_between, settled_number, settled_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cassette_tools.diff.json_fields import Trail
     from cassette_tools.diff.model import Part
     from cassette_tools.diff.rules import Rules
+    from cassette_tools.diff.sites import Site, Trail
 
 __all__ = ["LONGEST", "compared_answers", "compared_json"]
 

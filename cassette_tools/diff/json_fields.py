@@ -10,7 +10,7 @@ and shifts nothing.
 
 A path names the place in the new value; of what was removed, in the old one.
 
-No recursion. Time n log n, and for each gap between pairs at most `_LIKENESSES` comparisons of elements. Memory: a
+No recursion. Time n log n, and for each gap between pairs a bounded number of comparisons of elements. Memory: a
 digest for each container of arrays that differ.
 """
 
@@ -19,12 +19,14 @@ from __future__ import annotations
 import json
 import re
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from cassette_tools.diff.elements import LEAST_ALIKE, alike, in_place, is_same, key_of, key_value, middle
 from cassette_tools.diff.findings import clipped_pieces
 from cassette_tools.diff.json_values import canonical_number, json_text
 from cassette_tools.diff.model import Ignored
 from cassette_tools.diff.sequences import gaps, longest_increasing, matches
+from cassette_tools.diff.sites import Roots, Site, Step, Trail
 from cassette_tools.diff.volatile import rules_between, settled_number, settled_text
 
 if TYPE_CHECKING:
@@ -36,17 +38,10 @@ if TYPE_CHECKING:
     from cassette_tools.diff.rules import Rules
 
 __all__ = [
-    "DEEP",
     "Kind",
-    "Roots",
-    "Site",
-    "Step",
-    "Trail",
     "compare_events",
     "compare_json",
     "compare_trees",
-    "in_place",
-    "middle",
     "path_of",
     "said",
     "settled_events",
@@ -54,62 +49,6 @@ __all__ = [
     "settled_tree",
     "site_of",
 ]
-
-Step: TypeAlias = "str | int | None"
-"""A key, the number of an element from 0, or None for any element."""
-
-Trail: TypeAlias = "tuple[Trail, Step] | None"
-"""A path as a chain of steps from its end, so that going deeper costs nothing."""
-
-
-class Site:
-    """A place in JSON without numbers: what --ignore says of it, the name beside its values, and its path."""
-
-    __slots__ = (
-        "_children",
-        "_path",
-        "above",
-        "count",
-        "depth",
-        "ignored",
-        "name",
-        "part",
-        "rules",
-        "said",
-        "step",
-        "steps",
-    )
-
-    def __init__(self, rules: Rules, part: Part, *, above: Site | None = None, step: Step = None) -> None:
-        self.rules = rules
-        self.part = part
-        self.above = above
-        self.step = step
-        self.depth: int = 0 if above is None else above.depth + 1
-        self.steps: str = "" if above is None else above.steps + ("[*]\0" if step is None else f".{step}\0")
-        self.name: str = step if isinstance(step, str) else "" if above is None else above.name
-        self.ignored: str | None = rules.ignores_member(part, self.steps)
-        self._children: dict[Step, Site] = {}
-        self._path: tuple[Step, ...] | None = None
-        self.said: dict[str, Ignored] = {}
-        self.count: list[int] = [0] if above is None else above.count
-        self.count[0] += 1
-
-    def below(self, step: Step) -> Site:
-        """Give the place of a member (its key) or of any element (None)."""
-        child = self._children.get(step)
-        if child is None:
-            child = self._children[step] = self._made(step)
-        return child
-
-    def path(self) -> tuple[Step, ...]:
-        """Give the steps from the root."""
-        if self._path is None:
-            self._path = () if self.above is None else (*self.above.path(), self.step)
-        return self._path
-
-    def _made(self, step: Step) -> Site:
-        return Site(self.rules, self.part, above=self, step=step)
 
 
 class _EventSite(Site):
@@ -136,28 +75,6 @@ class _EventSite(Site):
         if self.level < 2:
             return _EventSite(self.rules, self.part, above=self, step=step, level=self.level + 1)
         return super()._made(step)
-
-
-_MOST_ROOTS: Final = 8
-_MOST_SITES: Final = 20_000
-"""Places that are remembered from one comparison to the next; their names may be data."""
-
-
-class Roots:
-    """Roots that are used again: most answers of a cassette have the same places. Forgotten when there are many."""
-
-    def __init__(self, kind: type[Site]) -> None:
-        self._kind = kind
-        self._roots: dict[tuple[Rules, Part], Site] = {}
-
-    def root(self, rules: Rules, part: Part) -> Site:
-        """Give the root for some rules."""
-        root = self._roots.get((rules, part))
-        if root is None or root.count[0] > _MOST_SITES:
-            if len(self._roots) >= _MOST_ROOTS:
-                self._roots.clear()
-            root = self._roots[rules, part] = self._kind(rules, part)
-        return root
 
 
 _VALUES: Final = Roots(Site)
@@ -318,7 +235,7 @@ class _Comparison:
         self._work: list[tuple[Tree, Tree, Site, Trail]] = []
 
     def run(self, old: Tree, new: Tree, site: Site) -> None:
-        if not _same(old, new, site):
+        if not is_same(old, new, site):
             self._work.append((old, new, site, None))
         while self._work:
             self._visit(*self._work.pop())
@@ -358,7 +275,7 @@ class _Comparison:
         for key, value in old.items():
             below = site.below(key)
             if key in new:
-                if not _same(value, new[key], below):
+                if not is_same(value, new[key], below):
                     work.append((value, new[key], below, (trail, key)))
             elif below.ignored is not None:
                 self._ignore(f"--ignore {below.ignored}", below)
@@ -387,11 +304,11 @@ class _Comparison:
             self._tell_unpaired((olds, news), beside, start, trail)
         for place in sorted(beside, reverse=True):
             one, other = olds[place], news[beside[place]]
-            if not _same(one, other, below):
+            if not is_same(one, other, below):
                 self._work.append((one, other, below, (trail, start + beside[place])))
 
     def _paired(self, olds: list[Tree], news: list[Tree], below: Site, trail: Trail) -> dict[int, int]:
-        key = _key_of(olds, news, below, keep=self._keep)
+        key = key_of(olds, news, below, keep=self._keep)
         if key is None:
             return dict(self._pairs(olds, news, below))
         return dict(self._pairs_by_key((olds, news, below), key, trail))
@@ -416,7 +333,7 @@ class _Comparison:
         found = list(pairs)
         for start, end, first, last in gaps(pairs, len(olds), len(news)):
             here, there = list(range(start, end)), list(range(first, last))
-            found.extend(_alike((olds, news, below), here, there, least=0.0))
+            found.extend(alike((olds, news, below), here, there, least=0.0))
         return found
 
     def _pairs_by_key(
@@ -424,11 +341,11 @@ class _Comparison:
     ) -> list[tuple[int, int]]:
         """Pair elements by a key, wherever they stand; say where the order is another. What is left, by likeness."""
         olds, news, below = elements
-        places = {_key_value(value[key]): place for place, value in enumerate(news)}
+        places = {key_value(value[key]): place for place, value in enumerate(news)}
         pairs = [
-            (place, places[_key_value(value[key])])
+            (place, places[key_value(value[key])])
             for place, value in enumerate(olds)
-            if _key_value(value[key]) in places
+            if key_value(value[key]) in places
         ]
         chain = [pairs[at] for at in longest_increasing([beside for _, beside in pairs])]
         if len(chain) < len(pairs):
@@ -440,7 +357,7 @@ class _Comparison:
         for start, end, first, last in gaps(chain, len(olds), len(news)):
             here = [place for place in range(start, end) if place not in taken_old]
             there = [place for place in range(first, last) if place not in taken_new]
-            pairs.extend(_alike((olds, news, below), here, there, least=_LEAST_ALIKE))
+            pairs.extend(alike((olds, news, below), here, there, least=LEAST_ALIKE))
         return pairs
 
     def _change(self, action: Action, trail: Trail, old: Tree, new: Tree) -> None:
@@ -472,150 +389,6 @@ def said(
         where = f"{site.part} {place} {(rendered or _path_text)(site.path())}"
         ignored = site.said[rule] = Ignored(rule, where.rstrip())
     return ignored
-
-
-DEEP: Final = 64
-"""Levels to which containers are compared as a whole before they are looked into: each level costs their size again."""
-
-
-def _same(old: Tree, new: Tree, site: Site) -> bool:
-    """Tell whether two values are the same for certain."""
-    if site.depth > DEEP and isinstance(old, dict | list):
-        return False
-    try:
-        return bool(old == new)
-    except RecursionError:
-        return False
-
-
-def middle(old: list[Tree], new: list[Tree], below: Site) -> tuple[int, int, int]:
-    """Give where two arrays begin to differ, and where they end to, in the one and in the other."""
-    start, end, last = 0, len(old), len(new)
-    while start < end and start < last and _same(old[start], new[start], below):
-        start += 1
-    while start < end and start < last and _same(old[end - 1], new[last - 1], below):
-        end, last = end - 1, last - 1
-    return start, end, last
-
-
-# -- pairing elements
-
-_KEYS: Final = ("id", "_id", "ID", "Id", "key", "uuid", "guid", "slug", "sku", "name", "code", "Key", "Name")
-_LIKENESSES: Final = 400
-"""Pairs of elements of a gap that are compared to find the most alike."""
-
-_MOST_MEMBERS: Final = 64
-"""Members of an element that are looked at for likeness."""
-
-_LEAST_ALIKE: Final = 0.66
-"""Likeness from which on elements of different ids count as one that was changed."""
-
-
-def in_place(olds: list[Tree], news: list[Tree]) -> bool:
-    """Tell whether each element stands beside its own, by its id: the ordinary case of two recordings."""
-    if len(olds) != len(news):
-        return False
-    if len(olds) < 2:
-        return True
-    if not isinstance(olds[0], dict):
-        return False
-    key = next((key for key in _KEYS if key in olds[0]), None)
-    if key is None or type(olds[0][key]) not in _ID_TYPES:
-        return False
-    for old, new in zip(olds, news, strict=True):
-        if not (isinstance(old, dict) and isinstance(new, dict) and key in old and key in new and old[key] == new[key]):
-            return False
-    return True
-
-
-_ID_TYPES: Final = frozenset({str, bytes, int, float})
-"""Of values of a key: numbers are bytes, at a glance as orjson reads them."""
-
-
-def _key_of(olds: list[Tree], news: list[Tree], below: Site, *, keep: bool) -> str | None:
-    """Give the key by which all elements can be told apart; None where there is none, or no value of it stayed.
-
-    A key whose values are volatile is none: it tells nothing apart once they are settled.
-    """
-    if not olds or not news or not all(isinstance(one, dict) for side in (olds, news) for one in side):
-        return None
-    for key in _KEYS:
-        if key in olds[0] and below.below(key).ignored is None:
-            here, there = _key_values(olds, key, keep=keep), _key_values(news, key, keep=keep)
-            if here is not None and there is not None and not here.isdisjoint(there):
-                return key
-    return None
-
-
-def _key_values(values: list[Tree], key: str, *, keep: bool) -> set[Tree] | None:
-    """Give the values of a key; None where one is missing, stands twice, is volatile, or is no text or number."""
-    found = set()
-    for value in values:
-        own = value.get(key)
-        if not isinstance(own, str | bytes) or not (keep or _is_steady(own, key)):
-            return None
-        found.add(_key_value(own))
-    return found if len(found) == len(values) else None
-
-
-def _is_steady(value: str | bytes, name: str) -> bool:
-    if isinstance(value, str):
-        return not settled_text(value, name).found
-    return settled_number(value.decode(), name) is None
-
-
-def _key_value(value: Tree) -> Tree:
-    return canonical_number(value) if isinstance(value, bytes) else value
-
-
-def _alike(
-    elements: tuple[list[Tree], list[Tree], Site], here: list[int], there: list[int], *, least: float
-) -> Iterator[tuple[int, int]]:
-    """Pair elements of a gap, in order: those that are most alike. `least`: how alike they must be, 0 for anything."""
-    olds, news, below = elements
-    if not here or not there:
-        return
-    if len(here) * len(there) > _LIKENESSES or (len(here) == len(there) and (len(here) == 1 or least == 0)):
-        for place, beside in zip(here, there, strict=False):
-            if least == 0 or _enough(olds[place], news[beside], below, least):
-                yield place, beside
-        return
-    likeness = [[_likeness(olds[place], news[beside], below) for beside in there] for place in here]
-    best = [[0.0] * (len(there) + 1) for _ in range(len(here) + 1)]
-    for row in range(len(here) - 1, -1, -1):
-        for column in range(len(there) - 1, -1, -1):
-            own = likeness[row][column]
-            both = best[row + 1][column + 1] + own if own > 0 and own >= least else -1.0
-            best[row][column] = max(both, best[row + 1][column], best[row][column + 1])
-    row = column = 0
-    while row < len(here) and column < len(there):
-        own = likeness[row][column]
-        if own > 0 and own >= least and best[row][column] == best[row + 1][column + 1] + own:
-            yield here[row], there[column]
-            row, column = row + 1, column + 1
-        elif best[row + 1][column] >= best[row][column + 1]:
-            row += 1
-        else:
-            column += 1
-
-
-def _enough(old: Tree, new: Tree, below: Site, least: float) -> bool:
-    """Tell whether two elements that alone are left between others are one: alike, or all equal but one member."""
-    if _likeness(old, new, below) >= least:
-        return True
-    return bool(old.keys() == new.keys() and sum(not _same(old[key], new[key], below) for key in old) <= 1)
-
-
-def _likeness(old: Tree, new: Tree, below: Site) -> float:
-    """Tell how alike two elements are: 0 for different types, else a little and up to 1."""
-    if type(old) is not type(new):
-        return 0.0
-    if not isinstance(old, dict):
-        return 0.5 if isinstance(old, list) and len(old) == len(new) else 0.1
-    size = max(len(old), len(new), 1)
-    if size > _MOST_MEMBERS:
-        return 0.1
-    return max(0.1, sum(key in new and _same(value, new[key], below) for key, value in old.items()) / size)
 
 
 # -- paths

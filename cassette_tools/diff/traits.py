@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cassette_tools.diff.contents import Contents, Piece
-    from cassette_tools.diff.json_fields import Site
     from cassette_tools.diff.json_values import Tree
     from cassette_tools.diff.model import Part
     from cassette_tools.diff.rules import Rules
+    from cassette_tools.diff.sites import Site
     from cassette_tools.diff.xml_values import Element
     from cassette_tools.interaction import Request
 

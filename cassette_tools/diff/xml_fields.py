@@ -11,15 +11,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cassette_tools.diff.findings import clipped_pieces
-from cassette_tools.diff.json_fields import Kind, Roots, Site, compare_trees, settled_tree
+from cassette_tools.diff.json_fields import Kind, compare_trees, settled_tree
+from cassette_tools.diff.sites import Roots, Site
 from cassette_tools.diff.xml_values import TEXT, xml_path, xml_text
 
 if TYPE_CHECKING:
     from cassette_tools.diff.findings import Findings
-    from cassette_tools.diff.json_fields import Step
     from cassette_tools.diff.json_values import Tree
     from cassette_tools.diff.model import Part
     from cassette_tools.diff.rules import Rules
+    from cassette_tools.diff.sites import Step
     from cassette_tools.diff.xml_values import Element
 
 __all__ = ["compare_xml", "settled_xml", "site_of_xml"]

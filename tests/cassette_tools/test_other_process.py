@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cassette_tools.diff import comparison as comparison_module
+from cassette_tools.diff import sides
 from cassette_tools.diff.comparison import compare_cassettes
 from cassette_tools.diff.rules import Rules
 from cassette_tools.other_process import OtherProcess, can_fork
@@ -79,7 +80,8 @@ def test_two_processes_find_what_one_finds(tmp_path: Path, monkeypatch: pytest.M
     old, new = cassette(tmp_path / "old.jsonl", 1), cassette(tmp_path / "new.jsonl", 2)
     with compare_cassettes(str(old), str(new), Rules()) as alone:
         expected = list(alone)
-    for name, value in (("WORTH_IT", 1), ("WORTH_SHARING", 1), ("SHARE", 3)):
+    monkeypatch.setattr(sides, "WORTH_IT", 1)
+    for name, value in (("WORTH_SHARING", 1), ("SHARE", 3)):
         monkeypatch.setattr(comparison_module, name, value)
     started = []
 
@@ -92,6 +94,7 @@ def test_two_processes_find_what_one_finds(tmp_path: Path, monkeypatch: pytest.M
                 time.sleep(0.05)
 
     monkeypatch.setattr(comparison_module, "OtherProcess", Watched)
+    monkeypatch.setattr(sides, "OtherProcess", Watched)
     with compare_cassettes(str(old), str(new), Rules()) as beside:
         assert list(beside) == expected
         assert beside.totals == alone.totals
@@ -124,7 +127,7 @@ def test_what_is_wrong_with_the_one_read_elsewhere_is_told_like_any_other(
 ) -> None:
     old, new = cassette(tmp_path / "old.jsonl", 1), cassette(tmp_path / "new.jsonl", 2)
     old.write_bytes(old.read_bytes().replace(b'"seq":3,', b'"seq":'))
-    monkeypatch.setattr(comparison_module, "WORTH_IT", 1)
+    monkeypatch.setattr(sides, "WORTH_IT", 1)
     with pytest.raises(CassetteDamagedError, match=r"old\.jsonl, line 4"):
         compare_cassettes(str(old), str(new), Rules())
 
