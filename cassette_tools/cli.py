@@ -7,10 +7,8 @@ imported when it is called (or its own help is asked for), never before: `ctools
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import importlib
-import os
 import sys
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from cassette_tools.streams import forget
 from cassette_tools.views.escape import visible
 from cassette_tools.views.help import help_page, page_colour, page_width
 from recorder.errors import RecorderError
@@ -25,7 +24,6 @@ from recorder.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import TextIO
 
 __all__ = ["COMMANDS", "Entry", "app", "command_of", "entry_of", "paths", "run"]
 
@@ -84,10 +82,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _trouble(_usage_message(error))
     except (BrokenPipeError, _ReaderGoneError):
         # The reader of our output went away, as `head` does. Nothing is wrong, and nothing more can be said to it.
-        _forget(sys.stdout)
+        forget(sys.stdout)
         return 0
     except OSError as error:
-        _forget(sys.stdout)
+        forget(sys.stdout)
         return _trouble(_system_message(error))
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -248,13 +246,5 @@ def _trouble(message: str) -> int:
         print(f"ctools: {visible(message, lines=True)}", file=sys.stderr)  # noqa: T201 - where errors are shown
         sys.stderr.flush()
     except OSError:  # stderr is as full as stdout, or gone: the exit code still tells
-        _forget(sys.stderr)
+        forget(sys.stderr)
     return 2
-
-
-def _forget(stream: TextIO) -> None:
-    """Point a stream at the null device, so that the interpreter's last flush does not fail again."""
-    with contextlib.suppress(OSError, ValueError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, stream.fileno())
-        os.close(null)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import typer
 
 from cassette_tools.commands.reading import FromFormat, Only, ReadingMode, mode_of
 from cassette_tools.diff.model import SEVERITIES
+from cassette_tools.streams import forget
 from recorder.errors import NotACassetteError, UsageError
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def diff(
             with _page(output, force=force) as stream:
                 _VIEWS[view](compared, stream)
         except BrokenPipeError:  # whoever reads has seen enough, as head does; the exit code is still to be told
-            _write_no_more()
+            forget(sys.stdout)
             _read_on(compared)
     raise typer.Exit(_code(compared, limit))
 
@@ -239,13 +239,6 @@ def _code(compared: Compared, limit: tuple[Severity, ...]) -> int:
             return 2
         found |= _of_names(compared)
     return 1 if found & set(limit) else 0
-
-
-def _write_no_more() -> None:
-    """Point stdout at the null device: what is in its buffer must not fail once more."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)
 
 
 def _read_on(compared: Compared) -> None:

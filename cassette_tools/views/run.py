@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cassette_tools.run import signal_name
 from cassette_tools.shell_word import shell_word
+from cassette_tools.streams import forget
 from cassette_tools.views.escape import json_safe, visible
 
 if TYPE_CHECKING:
@@ -67,9 +68,7 @@ def _stderr() -> Iterator[TextIO]:
         yield sys.stderr
         sys.stderr.flush()
     except (OSError, SystemExit):  # rich makes SystemExit of a broken pipe
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stderr.fileno())
-        os.close(nowhere)
+        forget(sys.stderr)
 
 
 def _show(page: Page, outcome: Outcome) -> None:
